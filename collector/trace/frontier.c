@@ -1,0 +1,77 @@
+#include "collector/trace/frontier.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+void frontier_release(struct frontier *f)
+{
+	mem_free(f->heap);
+	*f = (struct frontier){ .heap = NULL };
+}
+
+static inline void swap(struct timed *h, size_t i, size_t j)
+{
+	struct timed t = h[i];
+
+	h[i] = h[j];
+	h[j] = t;
+}
+
+static size_t sift_up(struct timed *h, size_t i)
+{
+	while (i > 0 && h[(i - 1) / 2].time > h[i].time) {
+		swap(h, i, (i - 1) / 2);
+		i = (i - 1) / 2;
+	}
+	return i;
+}
+
+/* The smallest of a node and its children goes up; the left child wins a tie. */
+static void sift_down(struct timed *h, size_t n, size_t i)
+{
+	for (;;) {
+		size_t least = i, left = 2 * i + 1;
+
+		if (left < n && h[left].time < h[least].time)
+			least = left;
+		if (left + 1 < n && h[left + 1].time < h[least].time)
+			least = left + 1;
+		if (least == i)
+			return;
+		swap(h, i, least);
+		i = least;
+	}
+}
+
+enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
+{
+	enum status st = mem_grow((void **)&f->heap, &f->cap, f->n + 1, sizeof(*f->heap),
+				  MAX_THREADS, "threads", err);
+
+	if (st)
+		return st;
+	f->heap[f->n] = (struct timed){ s->ev.time, s };
+	sift_up(f->heap, f->n++);
+	return ST_OK;
+}
+
+void frontier_update(struct frontier *f, size_t i)
+{
+	f->heap[i].time = frontier_at(f, i)->ev.time;
+	if (sift_up(f->heap, i) == i)
+		sift_down(f->heap, f->n, i);
+}
+
+void frontier_remove(struct frontier *f, size_t i)
+{
+	/* Up to the root whatever the times are, then out through the last place. */
+	for (; i > 0; i = (i - 1) / 2)
+		swap(f->heap, i, (i - 1) / 2);
+	swap(f->heap, 0, --f->n);
+	sift_down(f->heap, f->n, 0);
+}
+
+void frontier_sort(struct frontier *f)
+{
+	timesort(f->heap, f->n);
+}

@@ -1,0 +1,36 @@
+/*
+ * frontier: the streams of a generation that still have events, as a min-heap by
+ * the time of each one's next event.
+ *
+ * Which of two streams with equal times is tried first follows from the heap's
+ * mechanics alone, so they are the reference's to the letter (trace format section 5.1).
+ * The time is the one recorded, not the corrected public one.
+ */
+#ifndef COLLECTOR_TRACE_FRONTIER_H
+#define COLLECTOR_TRACE_FRONTIER_H
+
+#include "collector/trace/stream.h"
+#include "collector/trace/timesort.h"
+
+struct frontier {
+	struct timed *heap; /* item: struct stream * */
+	size_t n, cap;
+};
+
+void frontier_release(struct frontier *f);
+
+static inline struct stream *frontier_at(const struct frontier *f, size_t i)
+{
+	return f->heap[i].item;
+}
+
+/* Add a stream that holds its first event. */
+MUST_CHECK enum status frontier_add(struct frontier *f, struct stream *s, struct err *err);
+/* The stream at i holds another event now. */
+void frontier_update(struct frontier *f, size_t i);
+/* The stream at i has no more events. */
+void frontier_remove(struct frontier *f, size_t i);
+/* Order the heap fully, so that it can be walked by time. */
+void frontier_sort(struct frontier *f);
+
+#endif /* COLLECTOR_TRACE_FRONTIER_H */

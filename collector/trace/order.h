@@ -1,0 +1,40 @@
+/*
+ * order: which recorded event may come next, and what it means.
+ *
+ * It emulates the Go scheduler's state (goroutines, procs, threads, tasks, GC) as
+ * the reference does. An event is offered with order_advance(): either it
+ * advances the state and gives one to three public events, or it has to wait for
+ * an event of another thread, or the trace is broken (trace format section 5).
+ * State lives over generations; names of open regions and tasks are borrowed
+ * from the current one until order_keep_names() copies them.
+ * Nothing here depends on time: times only guide which event is offered first.
+ */
+#ifndef COLLECTOR_TRACE_ORDER_H
+#define COLLECTOR_TRACE_ORDER_H
+
+#include "collector/trace/event.h"
+#include "collector/trace/stream.h"
+
+struct order;
+
+enum advance { ADVANCED, MUST_WAIT, BROKEN };
+
+/* NULL: out of memory. */
+struct order *order_new(void);
+void order_free(struct order *o);
+
+/* Events of this generation are offered from now on. */
+void order_begin_generation(struct order *o, uint64_t gen, const struct tables *tables);
+/* Copy what outlives the generation, before its bytes go. */
+MUST_CHECK enum status order_keep_names(struct order *o, struct err *err);
+
+/* Offer the stream's next event. BROKEN fills err (without an offset). */
+enum advance order_advance(struct order *o, struct stream *s, struct err *err);
+
+/* The next event that an advance has given, or NULL; valid until the next advance. */
+struct event *order_pop(struct order *o);
+
+/* What the stream's next event waits for, for a message: "G 7 is Waiting, seq 3". */
+void order_explain(const struct order *o, const struct stream *s, char *text, size_t size);
+
+#endif /* COLLECTOR_TRACE_ORDER_H */

@@ -1,0 +1,347 @@
+#include "collector/trace/reader.h"
+
+#include <inttypes.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "collector/trace/frontier.h"
+#include "collector/trace/header.h"
+#include "collector/trace/order.h"
+#include "collector/trace/tables.h"
+
+/* What the next call does when the generation at hand has nothing left. */
+enum phase {
+	GENERATIONS, /* read the next one */
+	FAILED,      /* the final sync was handed out: tell the error */
+	DONE,
+};
+
+struct reader {
+	unsigned int version;
+	struct feed feed;
+	struct generation gen;
+	struct order *order;
+	struct frontier frontier;
+	struct stream *streams; /* one per thread of the generation */
+	size_t cap_streams;
+	size_t next_sample; /* of gen.samples */
+	int64_t last_time;  /* of the last event handed out */
+	uint64_t n_syncs, n_generations;
+	enum phase phase;
+	struct err failure;     /* in phase FAILED */
+	struct event extra;     /* the sync event or CPU sample handed out last */
+};
+
+unsigned int reader_version(const struct reader *r)
+{
+	return r->version;
+}
+
+uint64_t reader_bytes(const struct reader *r)
+{
+	return r->feed.base + r->feed.start;
+}
+
+uint64_t reader_generations(const struct reader *r)
+{
+	return r->n_generations;
+}
+
+void reader_close(struct reader *r)
+{
+	if (!r)
+		return;
+	feed_release(&r->feed);
+	generation_release(&r->gen);
+	order_free(r->order);
+	frontier_release(&r->frontier);
+	mem_free(r->streams);
+	mem_free(r);
+}
+
+static enum status read_header(struct reader *r, struct err *err)
+{
+	size_t have;
+	enum status st = feed_need(&r->feed, 0, TRACE_HEADER_BYTES, &have, err);
+
+	if (!st)
+		st = header_parse((struct slice){ r->feed.bytes, have }, &r->version, err);
+	r->feed.start = have;
+	return st;
+}
+
+struct reader *reader_open(struct byte_source source, struct err *err)
+{
+	struct reader *r = mem_zalloc(sizeof(*r));
+
+	if (!r) {
+		err_nomem(err, "the reader");
+		return NULL;
+	}
+	feed_init(&r->feed, source);
+	generation_init(&r->gen);
+	r->order = order_new();
+	if (!r->order) {
+		err_nomem(err, "the reader");
+		goto fail;
+	}
+	if (read_header(r, err))
+		goto fail;
+	return r;
+fail:
+	reader_close(r);
+	return NULL;
+}
+
+/* The grammar to read by: a newer version is hoped to have the newest one we know. */
+static unsigned int grammar(const struct reader *r)
+{
+	return r->version > NEWEST_VERSION ? NEWEST_VERSION : r->version;
+}
+
+/* Public times strictly increase: section 4.2. */
+static inline const struct event *stamp(struct reader *r, struct event *ev)
+{
+	if (ev->time <= r->last_time)
+		ev->time = r->last_time + 1;
+	r->last_time = ev->time;
+	return ev;
+}
+
+static const struct event *sync_event(struct reader *r, int64_t time,
+				      const struct clock_snapshot *snapshot)
+{
+	r->extra = (struct event){
+		.kind = EVENT_SYNC,
+		.m = NO_THREAD,
+		.p = NO_PROC,
+		.g = NO_GOROUTINE,
+		.time = time,
+		.wire_time = time,
+		.args = { ++r->n_syncs },
+		.snapshot = snapshot,
+	};
+	return stamp(r, &r->extra);
+}
+
+/* Errors are final: from now on this one is all there is. */
+static enum status fail(struct reader *r, const struct err *err)
+{
+	r->phase = FAILED;
+	r->failure = *err;
+	return err->code;
+}
+
+static enum status start_streams(struct reader *r, struct err *err)
+{
+	const struct generation *g = &r->gen;
+	enum status st = mem_grow((void **)&r->streams, &r->cap_streams, g->n_threads,
+				  sizeof(*r->streams), MAX_THREADS, "threads", err);
+
+	r->frontier.n = 0;
+	for (size_t i = 0; !st && i < g->n_threads; i++) {
+		struct stream *s = &r->streams[i];
+
+		stream_init(s, g, r->feed.bytes, &g->threads[i]);
+		st = stream_next(s, err);
+		if (st == ST_END)
+			st = ST_OK;
+		else if (!st)
+			st = frontier_add(&r->frontier, s, err);
+	}
+	return st;
+}
+
+/* A trace ends with a sync event of its own; an error behind it is told next. */
+static enum status last_sync(struct reader *r, const struct event **ev, const struct err *failure)
+{
+	r->phase = failure ? FAILED : DONE;
+	if (failure)
+		r->failure = *failure;
+	*ev = sync_event(r, r->last_time, NULL);
+	return ST_OK;
+}
+
+static enum status next_generation(struct reader *r, const struct event **ev, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int64_t first;
+	enum status st;
+
+	/* What was wrong behind the generation just finished (versions below 26). */
+	if (r->gen.damaged)
+		return last_sync(r, ev, &r->gen.damage);
+	st = order_keep_names(r->order, err);
+	if (st)
+		return fail(r, err);
+	/* Below 26 the end of the source behind a generation is a clean end. */
+	if (grammar(r) < 26 && r->n_generations && r->feed.ended && r->feed.start == r->feed.end)
+		return last_sync(r, ev, NULL);
+	st = generation_load(&r->gen, &r->feed, grammar(r), &why);
+	if (st)
+		return last_sync(r, ev, st == ST_END ? NULL : &why);
+	r->n_generations++;
+	order_begin_generation(r->order, r->gen.gen, &r->gen.tables);
+	r->next_sample = 0;
+	st = start_streams(r, err);
+	if (!st && !generation_ns(&r->gen, r->gen.min_time, &first))
+		st = err_set(err, ST_FORMAT, 0, "times are out of range");
+	if (st) {
+		if (err->offset != ERR_NO_OFFSET)
+			err->offset += r->feed.base;
+		err_wrap(err, "generation %" PRIu64, r->gen.gen);
+		return fail(r, err);
+	}
+	*ev = sync_event(r, first, r->gen.has_snapshot ? &r->gen.snapshot : NULL);
+	return ST_OK;
+}
+
+static bool ids_resolve(const struct event *ev)
+{
+	const struct wire_spec *spec = &wire_specs[ev->wire];
+	const struct tables *t = ev->tables;
+
+	return (!spec->stack || tables_has_stack(t, ev->args[spec->stack - 1])) &&
+	       (!spec->start_stack || tables_has_stack(t, ev->args[spec->start_stack - 1])) &&
+	       (!spec->string1 || tables_has_string(t, ev->args[spec->string1 - 1])) &&
+	       (!spec->string2 || tables_has_string(t, ev->args[spec->string2 - 1]));
+}
+
+/* The ids of an event are checked when it is handed out: section 3.3. */
+static enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
+			    struct err *err)
+{
+	if (!ids_resolve(e)) {
+		err_set(err, ST_FORMAT, r->feed.base,
+			"generation %" PRIu64 ": %s event at time %" PRId64
+			" names a string or stack that does not exist",
+			r->gen.gen, wire_specs[e->wire].name, e->time);
+		return fail(r, err);
+	}
+	*ev = stamp(r, e);
+	return ST_OK;
+}
+
+static enum status hand_out_sample(struct reader *r, const struct event **ev, struct err *err)
+{
+	const struct cpu_sample *s = &r->gen.samples[r->next_sample++];
+
+	r->extra = (struct event){
+		.kind = EVENT_STACK_SAMPLE,
+		.wire = EV_CPU_SAMPLE,
+		.m = s->m,
+		.p = s->p,
+		.g = s->g,
+		.time = s->time,
+		.wire_time = s->time,
+		.args = { s->stack },
+		.tables = &r->gen.tables,
+	};
+	if (!tables_has_stack(&r->gen.tables, s->stack)) {
+		err_set(err, ST_FORMAT, r->gen.offset,
+			"generation %" PRIu64 ": a CPU sample names stack %" PRIu64
+			", which does not exist",
+			r->gen.gen, s->stack);
+		return fail(r, err);
+	}
+	*ev = stamp(r, &r->extra);
+	return ST_OK;
+}
+
+/* Complete an error about a stream's event with its place and finish. */
+static enum status broken_at(struct reader *r, const struct stream *s, struct err *err)
+{
+	if (err->offset == ERR_NO_OFFSET && err->code == ST_FORMAT) {
+		err->offset = (uint64_t)(s->event - s->bytes);
+		err_wrap(err, "thread %" PRId64, s->m);
+	}
+	if (err->offset != ERR_NO_OFFSET)
+		err->offset += r->feed.base;
+	err_wrap(err, "generation %" PRIu64, r->gen.gen);
+	return fail(r, err);
+}
+
+/* Offer the event at i of the frontier and, if it is taken, decode the one behind it. */
+static inline enum advance offer(struct reader *r, size_t i, struct err *err)
+{
+	struct stream *s = frontier_at(&r->frontier, i);
+	enum advance a = order_advance(r->order, s, err);
+	enum status st;
+
+	if (a != ADVANCED) {
+		if (a == BROKEN)
+			(void)broken_at(r, s, err);
+		return a;
+	}
+	st = stream_next(s, err);
+	if (!st) {
+		frontier_update(&r->frontier, i);
+	} else if (st == ST_END) {
+		frontier_remove(&r->frontier, i);
+	} else {
+		/* As in the reference, the event just taken is lost with the one behind it. */
+		(void)broken_at(r, s, err);
+		return BROKEN;
+	}
+	return ADVANCED;
+}
+
+/* Nobody may go on: events are missing. Tell what the earliest one waits for. */
+static enum status stuck(struct reader *r, struct err *err)
+{
+	const struct stream *s = frontier_at(&r->frontier, 0);
+	char waits[120];
+
+	order_explain(r->order, s, waits, sizeof(waits));
+	err_set(err, ST_FORMAT, ERR_NO_OFFSET,
+		"no event of %zu threads can come next; the earliest, %s at time %" PRId64
+		", waits: %s",
+		r->frontier.n, wire_specs[s->ev.type].name, s->ev.time, waits);
+	return broken_at(r, s, err);
+}
+
+/* The earliest event has to wait for one of another thread: try them by time. */
+static enum status offer_others(struct reader *r, struct err *err)
+{
+	frontier_sort(&r->frontier);
+	for (size_t i = 1; i < r->frontier.n; i++) {
+		enum advance a = offer(r, i, err);
+
+		if (a == BROKEN)
+			return err->code;
+		if (a == ADVANCED)
+			return ST_OK;
+	}
+	return stuck(r, err);
+}
+
+enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
+{
+	struct event *e = order_pop(r->order);
+	enum advance a;
+
+	if (r->phase == FAILED) {
+		*err = r->failure;
+		return r->failure.code;
+	}
+	if (e)
+		return hand_out(r, e, ev, err);
+	if (r->phase == DONE)
+		return ST_END;
+	if (!r->frontier.n && r->next_sample == r->gen.n_samples)
+		return next_generation(r, ev, err);
+	if (r->next_sample < r->gen.n_samples &&
+	    (!r->frontier.n ||
+	     r->gen.samples[r->next_sample].time < r->frontier.heap[0].time))
+		return hand_out_sample(r, ev, err);
+	a = offer(r, 0, err);
+	if (a == BROKEN)
+		return err->code;
+	if (a == MUST_WAIT) {
+		enum status st = offer_others(r, err);
+
+		if (st)
+			return st;
+	}
+	return hand_out(r, order_pop(r->order), ev, err);
+}

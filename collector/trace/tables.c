@@ -1,0 +1,315 @@
+#include "collector/trace/tables.h"
+
+#include <inttypes.h>
+
+#include "base/cursor.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+static void index_init(struct id_index *ix, const char *what)
+{
+	*ix = (struct id_index){ .dense = NULL };
+	map_init(&ix->sparse, MAX_TABLE_RECORDS, what);
+}
+
+static void index_release(struct id_index *ix)
+{
+	mem_free(ix->dense);
+	ix->dense = NULL;
+	ix->n_dense = 0;
+	map_release(&ix->sparse);
+}
+
+/*
+ * Room for n records. Real ids run from 1 to n, so twice that by subscript
+ * covers them; hostile ids go to the map, and memory follows the record count.
+ */
+static enum status index_reserve(struct id_index *ix, size_t n, const char *what, struct err *err)
+{
+	if (n > MAX_TABLE_RECORDS)
+		return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "too many %s: the maximum is %zu",
+			       what, MAX_TABLE_RECORDS);
+	if (!n)
+		return ST_OK;
+	ix->dense = mem_zalloc((2 * n + 64) * sizeof(*ix->dense));
+	if (!ix->dense)
+		return err_nomem(err, what);
+	ix->n_dense = 2 * n + 64;
+	return ST_OK;
+}
+
+static inline uint32_t index_get(const struct id_index *ix, uint64_t id)
+{
+	if (id < ix->n_dense)
+		return ix->dense[id];
+	return (uint32_t)(uintptr_t)map_get(&ix->sparse, id);
+}
+
+/* `offset` is not 0: a record is never the first byte of a generation. */
+static enum status index_put(struct id_index *ix, uint64_t id, uint32_t offset, const char *what,
+			     struct err *err)
+{
+	if (!id || index_get(ix, id))
+		return err_set(err, ST_FORMAT, offset, "%s %" PRIu64 " is defined twice", what, id);
+	if (id < ix->n_dense) {
+		ix->dense[id] = offset;
+		return ST_OK;
+	}
+	return map_put(&ix->sparse, id, (void *)(uintptr_t)offset, // NOLINT(performance-no-int-to-ptr)
+		       err);
+}
+
+void tables_init(struct tables *t)
+{
+	*t = (struct tables){ .bytes = NULL };
+	index_init(&t->strings, "strings");
+	index_init(&t->stacks, "stacks");
+	map_init(&t->first_frame, MAX_TABLE_RECORDS, "frames");
+}
+
+void tables_clear(struct tables *t)
+{
+	index_release(&t->strings);
+	index_release(&t->stacks);
+	map_release(&t->first_frame);
+	t->bytes = NULL;
+	t->len = 0;
+	t->frames_differ = false;
+}
+
+void tables_release(struct tables *t)
+{
+	tables_clear(t);
+}
+
+/* One record of a string batch: 05 id len bytes. */
+static enum status read_string(struct cursor *c, uint64_t *id, uint32_t *value, struct err *err)
+{
+	size_t start = cursor_offset(c);
+	struct slice text;
+	uint64_t len;
+	uint8_t type;
+
+	if (!cursor_u8(c, &type) || type != EV_STRING)
+		return err_set(err, ST_FORMAT, start, "expected a string record");
+	if (!cursor_uvarint(c, id))
+		return err_set(err, ST_FORMAT, start, "string id is cut off");
+	*value = (uint32_t)cursor_offset(c);
+	if (!cursor_uvarint(c, &len))
+		return err_set(err, ST_FORMAT, start, "length of string %" PRIu64 " is cut off",
+			       *id);
+	if (len > WIRE_STRING_BYTES)
+		return err_set(err, ST_FORMAT, start,
+			       "string %" PRIu64 " has %" PRIu64 " bytes, the maximum is %u", *id,
+			       len, WIRE_STRING_BYTES);
+	if (!cursor_bytes(c, len, &text))
+		return err_set(err, ST_FORMAT, start, "string %" PRIu64 " runs past its batch",
+			       *id);
+	return ST_OK;
+}
+
+static bool read_frame(struct cursor *c, uint64_t *pc, uint64_t *func, uint64_t *file,
+		       uint64_t *line)
+{
+	return cursor_uvarint(c, pc) && cursor_uvarint(c, func) && cursor_uvarint(c, file) &&
+	       cursor_uvarint(c, line);
+}
+
+/* Remember the first record of the frame's pc, and whether this one differs. */
+static enum status note_frame(struct tables *t, uint64_t pc, size_t start, size_t end,
+			      struct err *err)
+{
+	uintptr_t first = (uintptr_t)map_get(&t->first_frame, pc);
+
+	if (!first)
+		return map_put(&t->first_frame, pc,
+			       (void *)(uintptr_t)start, // NOLINT(performance-no-int-to-ptr)
+			       err);
+	/* The first record was read whole, so its bytes are there to compare. */
+	if (t->len - first < end - start ||
+	    memcmp(t->bytes + first, t->bytes + start, end - start) != 0)
+		t->frames_differ = true;
+	return ST_OK;
+}
+
+/* One record of a stack batch: 03 id n, then n times pc func file line. */
+static enum status read_stack(struct tables *t, struct cursor *c, bool keep, uint64_t *id,
+			      uint32_t *value, struct err *err)
+{
+	size_t start = cursor_offset(c);
+	uint64_t n, pc, func, file, line;
+	uint8_t type;
+
+	if (!cursor_u8(c, &type) || type != EV_STACK)
+		return err_set(err, ST_FORMAT, start, "expected a stack record");
+	if (!cursor_uvarint(c, id))
+		return err_set(err, ST_FORMAT, start, "stack id is cut off");
+	*value = (uint32_t)cursor_offset(c);
+	if (!cursor_uvarint(c, &n))
+		return err_set(err, ST_FORMAT, start, "frame count of stack %" PRIu64 " is cut off",
+			       *id);
+	if (n > WIRE_STACK_FRAMES)
+		return err_set(err, ST_FORMAT, start,
+			       "stack %" PRIu64 " has %" PRIu64 " frames, the maximum is %u", *id,
+			       n, WIRE_STACK_FRAMES);
+	for (uint64_t i = 0; i < n; i++) {
+		size_t at = cursor_offset(c);
+		enum status st;
+
+		if (!read_frame(c, &pc, &func, &file, &line))
+			return err_set(err, ST_FORMAT, at,
+				       "frame %" PRIu64 " of stack %" PRIu64 " is cut off", i + 1,
+				       *id);
+		if (!keep)
+			continue;
+		st = note_frame(t, pc, at, cursor_offset(c), err);
+		if (st)
+			return st;
+	}
+	return ST_OK;
+}
+
+/*
+ * Go over one part's records: `ix` NULL counts them, else they are indexed.
+ * The cursor spans the bytes up to the part's end, so that its offsets are ours.
+ */
+static enum status walk_part(struct tables *t, const struct table_part *part, bool stacks,
+			     struct id_index *ix, size_t *n, struct err *err)
+{
+	struct cursor c = { .in = { t->bytes, (size_t)part->off + part->len }, .pos = part->off };
+
+	while (!cursor_at_end(&c)) {
+		uint64_t id = 0;
+		uint32_t value = 0;
+		enum status st = stacks ? read_stack(t, &c, ix != NULL, &id, &value, err)
+					: read_string(&c, &id, &value, err);
+
+		if (st)
+			return st;
+		++*n;
+		if (!ix)
+			continue;
+		st = index_put(ix, id, value, stacks ? "stack" : "string", err);
+		if (st)
+			return st;
+	}
+	return ST_OK;
+}
+
+static enum status load_index(struct tables *t, const struct table_part *parts, size_t n_parts,
+			      bool stacks, struct err *err)
+{
+	struct id_index *ix = stacks ? &t->stacks : &t->strings;
+	size_t n = 0, again = 0;
+	enum status st;
+
+	for (size_t i = 0; i < n_parts; i++) {
+		st = walk_part(t, &parts[i], stacks, NULL, &n, err);
+		if (st)
+			return st;
+	}
+	st = index_reserve(ix, n, stacks ? "stacks" : "strings", err);
+	for (size_t i = 0; !st && i < n_parts; i++)
+		st = walk_part(t, &parts[i], stacks, ix, &again, err);
+	return st;
+}
+
+/* Every frame must name strings of this generation: section 2.10. */
+static enum status check_frames(const struct tables *t, struct err *err)
+{
+	struct map_slot *s;
+	size_t at = 0;
+
+	while ((s = map_next(&t->first_frame, &at))) {
+		size_t off = (uintptr_t)s->val;
+		struct cursor c = { .in = { t->bytes, t->len }, .pos = off };
+		uint64_t pc, func, file, line;
+
+		if (!read_frame(&c, &pc, &func, &file, &line))
+			return err_set(err, ST_FORMAT, off, "frame is cut off");
+		if (!tables_has_string(t, func) || !tables_has_string(t, file))
+			return err_set(err, ST_FORMAT, off,
+				       "a frame names string %" PRIu64
+				       ", which its generation does not have",
+				       tables_has_string(t, func) ? file : func);
+	}
+	return ST_OK;
+}
+
+enum status tables_load(struct tables *t, const uint8_t *bytes, size_t len,
+			const struct table_part *strings, size_t n_strings,
+			const struct table_part *stacks, size_t n_stacks, struct err *err)
+{
+	enum status st;
+
+	tables_clear(t);
+	t->bytes = bytes;
+	t->len = len;
+	st = load_index(t, strings, n_strings, false, err);
+	if (!st)
+		st = load_index(t, stacks, n_stacks, true, err);
+	if (!st)
+		st = check_frames(t, err);
+	if (!st && !t->frames_differ)
+		map_release(&t->first_frame);
+	return st;
+}
+
+bool tables_has_string(const struct tables *t, uint64_t id)
+{
+	return !id || index_get(&t->strings, id);
+}
+
+bool tables_has_stack(const struct tables *t, uint64_t id)
+{
+	return !id || index_get(&t->stacks, id);
+}
+
+struct slice tables_string(const struct tables *t, uint64_t id)
+{
+	struct cursor c = { .in = { t->bytes, t->len } };
+	struct slice text = { NULL, 0 };
+	uint64_t len;
+
+	c.pos = id ? index_get(&t->strings, id) : 0;
+	if (c.pos && cursor_uvarint(&c, &len) && !cursor_bytes(&c, len, &text))
+		text.len = 0;
+	return text;
+}
+
+struct stack tables_stack(const struct tables *t, uint64_t id)
+{
+	struct cursor c = { .in = { t->bytes, t->len } };
+	struct stack out = { .tables = t };
+	uint64_t n;
+
+	c.pos = id ? index_get(&t->stacks, id) : 0;
+	if (c.pos && cursor_uvarint(&c, &n)) {
+		out.left = (uint32_t)n;
+		out.at = t->bytes + c.pos;
+	}
+	return out;
+}
+
+bool stack_next(struct stack *s, struct frame *out)
+{
+	const struct tables *t = s->tables;
+	struct cursor c;
+	uint64_t func, file;
+
+	if (!s->left)
+		return false;
+	c = (struct cursor){ .in = { t->bytes, t->len }, .pos = (size_t)(s->at - t->bytes) };
+	if (!read_frame(&c, &out->pc, &func, &file, &out->line))
+		return false;
+	s->left--;
+	s->at = t->bytes + c.pos;
+	if (t->frames_differ) {
+		c.pos = (uintptr_t)map_get(&t->first_frame, out->pc);
+		if (!read_frame(&c, &out->pc, &func, &file, &out->line))
+			return false;
+	}
+	out->func = tables_string(t, func);
+	out->file = tables_string(t, file);
+	return true;
+}

@@ -1,0 +1,66 @@
+/*
+ * tables: the strings and stacks of one generation.
+ *
+ * Nothing is copied: an index leads from an id to the record inside the
+ * generation's bytes, which the generation owns. Ids are local to a generation
+ * and may be any 64-bit number; small ones are found by subscript, the others in
+ * a hash map. Id 0 is the empty string and the empty stack; it is always there
+ * and never recorded (trace format sections 2.4, 2.5).
+ *
+ * The reference keeps one frame per pc and generation, the first recorded. So
+ * frames whose later records differ are looked up by pc (`first_frame`); real
+ * traces have none and never pay for that.
+ */
+#ifndef COLLECTOR_TRACE_TABLES_H
+#define COLLECTOR_TRACE_TABLES_H
+
+#include "base/err.h"
+#include "base/map.h"
+#include "base/slice.h"
+#include "collector/trace/event.h"
+
+struct id_index {
+	uint32_t *dense; /* offset of the record by id; 0 = none */
+	size_t n_dense;  /* ids below this are in `dense` */
+	struct map sparse;
+};
+
+struct tables {
+	const uint8_t *bytes; /* the generation's; offsets count from here */
+	size_t len;
+	struct id_index strings;
+	struct id_index stacks;
+	struct map first_frame; /* pc -> offset of its first record */
+	bool frames_differ;     /* first_frame is needed for reading */
+};
+
+/* A string or stack batch: where its records are in the generation's bytes. */
+struct table_part {
+	uint32_t off; /* first record, behind the batch's marker byte */
+	uint32_t len;
+};
+
+void tables_init(struct tables *t);
+void tables_release(struct tables *t);
+/* Empty, for the next generation; keeps no memory. */
+void tables_clear(struct tables *t);
+
+/*
+ * Index all parts over `bytes` and check every record, duplicates and the
+ * strings of every frame included. err->offset counts from `bytes`.
+ */
+MUST_CHECK enum status tables_load(struct tables *t, const uint8_t *bytes, size_t len,
+				   const struct table_part *strings, size_t n_strings,
+				   const struct table_part *stacks, size_t n_stacks,
+				   struct err *err);
+
+/* Is there such a string or stack? 0 always is. */
+bool tables_has_string(const struct tables *t, uint64_t id);
+bool tables_has_stack(const struct tables *t, uint64_t id);
+
+/* The string, borrowed until tables_clear(); empty when there is none. */
+struct slice tables_string(const struct tables *t, uint64_t id);
+/* The stack, ready for stack_next(); empty when there is none. */
+struct stack tables_stack(const struct tables *t, uint64_t id);
+
+#endif /* COLLECTOR_TRACE_TABLES_H */
