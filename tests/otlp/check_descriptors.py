@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Compare our .proto files with the official OTLP descriptors.
+
+Every field and enum value that exporter/proto declares must exist in the PyPI
+packages opentelemetry-proto and googleapis-common-protos with the same number,
+type, label, JSON name, oneof and type name. What we leave out is no mismatch.
+Needs protoc; installs the packages into build/venv. Without them it says SKIP,
+or fails when CI=true.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROTO_DIR = os.path.join(ROOT, "exporter", "proto")
+VENV = os.path.join(ROOT, "build", "venv")
+PACKAGES = ["opentelemetry-proto", "googleapis-common-protos"]
+
+
+def skip(why):
+    if os.environ.get("CI") == "true":
+        sys.exit(f"FAIL check_descriptors: {why}, and CI must not skip this")
+    print(f"SKIP check_descriptors: {why}")
+    sys.exit(0)
+
+
+def enter_venv():
+    """Install the official descriptors once and go on inside their venv."""
+    python = os.path.join(VENV, "bin", "python")
+    if sys.prefix != VENV:
+        mark = os.path.join(VENV, "otlp-ready")
+        if not os.path.exists(mark):
+            run = [[sys.executable, "-m", "venv", VENV],
+                   [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                    *PACKAGES]]
+            for command in run:
+                if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  check=False).returncode:
+                    skip("the official descriptors cannot be installed from PyPI")
+            open(mark, "w", encoding="ascii").close()
+        os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
+
+
+def our_files():
+    from google.protobuf import descriptor_pb2
+
+    names = sorted(n for n in os.listdir(PROTO_DIR) if n.endswith(".proto"))
+    with tempfile.TemporaryDirectory() as tmp:
+        out = os.path.join(tmp, "ours.bin")
+        try:
+            subprocess.run(["protoc", f"-I{PROTO_DIR}", f"--descriptor_set_out={out}", *names],
+                           check=True)
+        except FileNotFoundError:
+            skip("no protoc (Debian package protobuf-compiler)")
+        with open(out, "rb") as f:
+            return descriptor_pb2.FileDescriptorSet.FromString(f.read()).file
+
+
+def official_types():
+    """Full name -> DescriptorProto or EnumDescriptorProto of the official files."""
+    from google.protobuf import descriptor_pb2
+    from google.rpc import status_pb2
+    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+    from opentelemetry.proto.common.v1 import common_pb2
+    from opentelemetry.proto.resource.v1 import resource_pb2
+    from opentelemetry.proto.trace.v1 import trace_pb2
+
+    types = {}
+    for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2, status_pb2):
+        file = descriptor_pb2.FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(file)
+        types.update(walk(file.package, file))
+    return types
+
+
+def walk(prefix, node):
+    """All messages and enums below a file or a message, by full name."""
+    messages = getattr(node, "message_type", None)
+    for message in (node.nested_type if messages is None else messages):
+        name = f"{prefix}.{message.name}"
+        yield name, message
+        yield from walk(name, message)
+    for enum in node.enum_type:
+        yield f"{prefix}.{enum.name}", enum
+
+
+def json_name(field):
+    """protoc fills json_name in; a descriptor from Python code may not have it."""
+    if field.json_name:
+        return field.json_name
+    head, *tail = field.name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+def facts(message):
+    """Field or value name -> everything about it that the wire or JSON depends on."""
+    if hasattr(message, "value"):
+        return {v.name: (v.number,) for v in message.value}
+    oneofs = [o.name for o in message.oneof_decl]
+    return {
+        f.name: (f.number, f.type, f.label, json_name(f), f.type_name,
+                 oneofs[f.oneof_index] if f.HasField("oneof_index") else "")
+        for f in message.field
+    }
+
+
+def main():
+    enter_venv()
+    official = official_types()
+    passed = failed = 0
+    for file in our_files():
+        for name, message in walk(file.package, file):
+            theirs = facts(official[name]) if name in official else {}
+            bad = [f"{field} is {mine}, official {theirs.get(field, 'none')}"
+                   for field, mine in facts(message).items() if theirs.get(field) != mine]
+            print(f"{'FAIL' if bad else 'ok  '} {name}", *bad, sep="\n       " if bad else " ")
+            passed += not bad
+            failed += bool(bad)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/suites.h"
+
+/* One line a module; the name is what TEST= selects. */
+static const struct {
+	const char *name;
+	Suite *(*make)(void);
+} suites[] = {
+	{ "utf8", utf8_suite },
+};
+
+/* Runs all suites, or the one that TEST names. CK_FORK and CK_VERBOSITY are libcheck's. */
+int main(void)
+{
+	const char *only = getenv("TEST");
+	SRunner *runner = srunner_create(NULL);
+	int found = 0;
+	int failed;
+
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		if (only && *only && strcmp(only, suites[i].name) != 0)
+			continue;
+		srunner_add_suite(runner, suites[i].make());
+		found++;
+	}
+	if (!found) {
+		fprintf(stderr, "unit: no suite is named %s\n", only ? only : "");
+		srunner_free(runner);
+		return 2;
+	}
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
