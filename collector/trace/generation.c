@@ -430,7 +430,7 @@ enum status generation_load(struct generation *g, struct feed *f, unsigned int v
 		/* Offsets above count from the window. */
 		if (st < 0 && err && err->offset != ERR_NO_OFFSET)
 			err->offset += f->base;
-		if (st < 0)
+		if (st < 0 && g->gen)
 			err_wrap(err, "generation %" PRIu64, g->gen);
 		generation_clear(g);
 		return st;

@@ -1,0 +1,115 @@
+#include <getopt.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "collector/source/file.h"
+#include "collector/trace/reader.h"
+#include "collector/trace/text.h"
+#include "collector/trace/wiretext.h"
+
+#define FLUSH_BYTES ((size_t)256 << 10)
+/* One event: two stacks of 128 frames of two names of 1 KiB, and room to spare. */
+#define MAX_TEXT ((size_t)64 << 20)
+
+static enum status flush(struct buf *b, struct err *err)
+{
+	enum status st = buf_status(b, "an event's text", err);
+
+	if (!st && b->len && fwrite(b->ptr, 1, b->len, stdout) != b->len)
+		st = err_errno(err, "cannot write to standard output");
+	buf_clear(b);
+	return st;
+}
+
+static enum status dump_events(struct byte_source bytes, struct buf *b, const char *path,
+			       struct err *err)
+{
+	struct reader *r = reader_open(bytes, err);
+	const struct event *ev;
+	enum status st;
+
+	if (!r)
+		return err->code;
+	if (reader_version(r) > NEWEST_VERSION)
+		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
+			 reader_version(r), NEWEST_VERSION);
+	while (!(st = reader_next(r, &ev, err))) {
+		text_event(b, ev);
+		if (b->len >= FLUSH_BYTES || b->failed)
+			st = flush(b, err);
+		if (st)
+			break;
+	}
+	reader_close(r);
+	return st;
+}
+
+static enum status dump_wire(struct byte_source bytes, struct buf *b, struct err *err)
+{
+	struct wiretext w;
+	enum status st = wiretext_open(&w, bytes, err);
+
+	if (st)
+		return st;
+	while (!(st = wiretext_next(&w, b, err))) {
+		if (b->len >= FLUSH_BYTES || b->failed)
+			st = flush(b, err);
+		if (st)
+			break;
+	}
+	wiretext_close(&w);
+	return st;
+}
+
+static int dump(const char *path, bool wire)
+{
+	struct err err = ERR_INIT, flush_err = ERR_INIT;
+	struct file_source *f = file_source_open(path, &err);
+	struct buf b;
+	enum status st;
+
+	if (!f)
+		return cli_fail(path, &err);
+	buf_init(&b, MAX_TEXT);
+	st = wire ? dump_wire(file_source_bytes(f), &b, &err)
+		  : dump_events(file_source_bytes(f), &b, path, &err);
+	/* Events before the damage are printed before it is told. */
+	if (flush(&b, &flush_err) && st == ST_END) {
+		st = flush_err.code;
+		err = flush_err;
+	}
+	fflush(stdout);
+	buf_release(&b);
+	file_source_close(f);
+	return st == ST_END ? EXIT_DONE : cli_fail(path, &err);
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = { { "wire", no_argument, NULL, 'w' },
+						 { NULL, 0, NULL, 0 } };
+	bool wire = false;
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (opt != 'w')
+			return cli_usage(&cmd_dump, "unknown option %s", argv[optind - 1]);
+		wire = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage(&cmd_dump, "expected one file");
+	return dump(argv[optind], wire);
+}
+
+const struct command cmd_dump = {
+	.name = "dump",
+	.args = "[--wire] FILE",
+	.summary = "print every event of a trace as text",
+	.help = "Prints the events in order, exactly as `go tool trace -d=parsed FILE` does.\n"
+		"FILE may be zstd or gzip compressed; - is standard input.\n\n"
+		"  --wire   the recorded events in file order, as -d=wire does\n\n"
+		"A damaged trace prints every event before the damage, then one error\n"
+		"line with the byte offset, and exits with 1.",
+	.run = run,
+};

@@ -1,0 +1,128 @@
+#include <inttypes.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+
+static const struct command *const commands[] = { &cmd_convert, &cmd_dump, &cmd_stats,
+						  &cmd_version };
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_overview(FILE *out)
+{
+	fputs("flightspan turns Go flight-recorder snapshots into OpenTelemetry traces.\n\n"
+	      "Usage: flightspan COMMAND [ARGUMENT...]\n\nCommands:\n",
+	      out);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("  help      tell more about a command\n\n"
+	      "Try: flightspan convert snapshot.trace > spans.jsonl\n"
+	      "Exit status: 0 done, 1 input or delivery failed, 2 usage or configuration.\n",
+	      out);
+}
+
+static void print_help(const struct command *cmd)
+{
+	printf("Usage: flightspan %s %s\n\n%s\n", cmd->name, cmd->args, cmd->help);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+int cli_fail(const char *path, const struct err *err)
+{
+	if (err->offset == ERR_NO_OFFSET)
+		log_error("%s: %s", path, err->msg);
+	else
+		log_error("%s: %s (at byte %" PRIu64 ")", path, err->msg, err->offset);
+	return EXIT_FAILED;
+}
+
+void cli_warn(const char *path, const struct err *err)
+{
+	if (err->offset == ERR_NO_OFFSET)
+		log_warn("%s: %s", path, err->msg);
+	else
+		log_warn("%s: %s (at byte %" PRIu64 ")", path, err->msg, err->offset);
+}
+
+int cli_usage(const struct command *cmd, const char *fmt, ...)
+{
+	char why[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	log_error("%s: %s; usage: flightspan %s %s", cmd->name, why, cmd->name, cmd->args);
+	return EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *cmd;
+
+	if (argc < 2) {
+		print_overview(stdout);
+		return EXIT_DONE;
+	}
+	cmd = find_command(argv[1]);
+	if (!cmd) {
+		log_error("no command named %s; flightspan help lists them", argv[1]);
+		return EXIT_USAGE;
+	}
+	print_help(cmd);
+	return EXIT_DONE;
+}
+
+static bool asks_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+/* What was printed has to be on its way before the program says it is done. */
+static int finish(int status)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		log_error("cannot write to standard output");
+		return EXIT_FAILED;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *cmd;
+
+	/* A closed pipe is a write error like any other, told once. */
+	signal(SIGPIPE, SIG_IGN); // NOLINT(bugprone-signal-handler)
+	if (argc < 2) {
+		print_overview(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return finish(help(argc - 1, argv + 1));
+	if (!strcmp(argv[1], "--version"))
+		return finish(cmd_version.run(1, argv + 1));
+	cmd = find_command(argv[1]);
+	if (!cmd) {
+		log_error("no command named %s; flightspan help lists them", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (asks_help(argc - 1, argv + 1)) {
+		print_help(cmd);
+		return finish(EXIT_DONE);
+	}
+	return finish(cmd->run(argc - 1, argv + 1));
+}
