@@ -28,4 +28,14 @@
 #define MAX_CPU_SAMPLES ((size_t)1 << 26)  /* of one generation */
 #define MAX_TABLE_RECORDS ((size_t)1 << 28) /* strings or stacks of one generation */
 
+/* Mapping. */
+#define MAX_ENDED_TASK_PAGES ((size_t)1 << 16)   /* of 4096 task ids each */
+#define MAX_POOLED_TEXTS ((size_t)1 << 16)       /* distinct stacks, names, reasons */
+#define MAX_POOLED_BYTES ((size_t)32 << 20)
+#define MAX_STACK_TEXT ((size_t)1 << 20)         /* one stack while it is spelled */
+#define MAX_OPEN_TRACES ((size_t)1 << 24)
+#define MAX_SPANS_PER_TRACE ((size_t)1 << 20)    /* whatever the settings say */
+#define MAX_RESIDENCY_DEPTH ((size_t)1 << 20)    /* open tasks and regions of a goroutine */
+#define RECENT_TASKS ((size_t)1 << 14)           /* ended tasks whose ids are remembered */
+
 #endif /* BASE_LIMITS_H */

@@ -82,7 +82,7 @@ struct event {
 		struct slice task_type;               /* of a task end; borrowed */
 		const struct clock_snapshot *snapshot; /* of a sync event; may be NULL */
 	};
-	const struct tables *tables; /* NULL in a sync event */
+	const struct tables *tables; /* NULL in the sync event that ends the trace */
 };
 
 /* One frame of a stack, leaf first. Texts borrowed from the tables. */

@@ -108,8 +108,8 @@ static inline const struct event *stamp(struct reader *r, struct event *ev)
 	return ev;
 }
 
-static const struct event *sync_event(struct reader *r, int64_t time,
-				      const struct clock_snapshot *snapshot)
+/* A generation's first event, or with NULL the trace's last. */
+static const struct event *sync_event(struct reader *r, int64_t time, const struct generation *g)
 {
 	r->extra = (struct event){
 		.kind = EVENT_SYNC,
@@ -119,7 +119,8 @@ static const struct event *sync_event(struct reader *r, int64_t time,
 		.time = time,
 		.wire_time = time,
 		.args = { ++r->n_syncs },
-		.snapshot = snapshot,
+		.snapshot = g && g->has_snapshot ? &g->snapshot : NULL,
+		.tables = g ? &g->tables : NULL,
 	};
 	return stamp(r, &r->extra);
 }
@@ -192,7 +193,7 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 		err_wrap(err, "generation %" PRIu64, r->gen.gen);
 		return fail(r, err);
 	}
-	*ev = sync_event(r, first, r->gen.has_snapshot ? &r->gen.snapshot : NULL);
+	*ev = sync_event(r, first, &r->gen);
 	return ST_OK;
 }
 

@@ -1,0 +1,111 @@
+/* The capture's own trace: its root, GC and stop-the-world below it. */
+#include "mapping/mapper_state.h"
+
+enum status capture_begin(struct mapper *m, const struct event *ev, struct err *err)
+{
+	enum status st;
+
+	m->started = true;
+	m->first_time = ev->time;
+	m->first_id_time = ev->wire_time;
+	st = trace_new(m, m->offset, m->opt.spans_per_capture, &m->capture, err);
+	if (!st)
+		st = node_new(m, m->capture, NODE_CAPTURE, NULL, ev->time, ev->wire_time,
+			      &m->capture_root, err);
+	if (!st)
+		st = node_set_name(m, m->capture_root, SLICE("capture"), err);
+	if (!st)
+		node_identify(m, m->capture_root);
+	return st;
+}
+
+/* Wall minus trace time; false: the clock's numbers are nonsense. */
+static bool clock_offset(const struct clock_snapshot *s, int64_t *out)
+{
+	int64_t wall;
+
+	return s->wall_nsec < 1000000000u &&
+	       !__builtin_mul_overflow(s->wall_sec, (int64_t)1000000000, &wall) &&
+	       !__builtin_add_overflow(wall, (int64_t)s->wall_nsec, &wall) &&
+	       !__builtin_sub_overflow(wall, s->trace_ns, out);
+}
+
+enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
+{
+	stackpool_new_generation(&m->stacks);
+	/* The one that ends the trace begins no generation. */
+	if (!ev->tables && m->started)
+		return ST_OK;
+	m->sum.generations += ev->tables != NULL;
+	m->has_clock = ev->snapshot && clock_offset(ev->snapshot, &m->offset);
+	if (!m->has_clock)
+		m->offset = m->opt.fallback_offset_ns;
+	return m->started ? ST_OK : capture_begin(m, ev, err);
+}
+
+static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t end,
+			      struct slice name, struct err *err)
+{
+	struct node *leaf;
+	enum status st = leaf_new(m, m->capture_root, NODE_RANGE, r->start, end, &leaf, err);
+
+	r->on = false;
+	if (st || !leaf)
+		return st;
+	leaf->id_time = r->id_time;
+	leaf->goroutine = r->goroutine;
+	leaf->cut_start = r->cut_start;
+	return node_set_name(m, leaf, name, err);
+}
+
+static void range_open(struct mapper *m, struct open_range *r, const struct event *ev)
+{
+	bool cut = ev->kind == EVENT_RANGE_ACTIVE;
+
+	/* An active mark phase of a later generation is the one already known. */
+	if (cut && r->on)
+		return;
+	*r = (struct open_range){ .on = true,
+				  .start = cut ? m->first_time : ev->time,
+				  .id_time = ev->wire_time,
+				  .goroutine = ev->g,
+				  .cut_start = cut };
+}
+
+static enum status stw_end(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct slice kind = event_stw_kind(ev);
+	struct buf name;
+	enum status st;
+
+	buf_init(&name, 2048);
+	buf_str(&name, "stop-the-world (");
+	buf_slice(&name, kind);
+	buf_u8(&name, ')');
+	st = buf_status(&name, "a name", err);
+	if (!st)
+		st = range_leaf(m, &m->stw, ev->time, buf_view(&name), err);
+	buf_release(&name);
+	return st;
+}
+
+enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
+{
+	switch (ev->wire) {
+	case EV_GC_BEGIN:
+	case EV_GC_ACTIVE:
+		range_open(m, &m->gc, ev);
+		return ST_OK;
+	case EV_GC_END:
+		return m->gc.on && m->opt.gc ?
+			       range_leaf(m, &m->gc, ev->time, event_name(ev), err) :
+			       ST_OK;
+	case EV_STW_BEGIN:
+		range_open(m, &m->stw, ev);
+		return ST_OK;
+	case EV_STW_END:
+		return m->stw.on && m->opt.stop_the_world ? stw_end(m, ev, err) : ST_OK;
+	default:
+		return ST_OK;
+	}
+}

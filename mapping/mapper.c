@@ -1,0 +1,200 @@
+#include "mapping/mapper.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "mapping/mapper_state.h"
+
+void mapper_options_default(struct mapper_options *o)
+{
+	*o = (struct mapper_options){
+		.spans_over_ns = 1000000,
+		.events_over_ns = 10000,
+		.stacks = true,
+		.regions = true,
+		.logs = true,
+		.gc = true,
+		.stop_the_world = true,
+		.events_per_span = 128,
+		.spans_per_trace = 2000,
+		.spans_per_capture = 2000,
+		.attribute_length = 2048,
+	};
+}
+
+struct mapper *mapper_new(const struct mapper_options *options, struct span_sink sink,
+			  struct err *err)
+{
+	struct mapper *m = mem_zalloc(sizeof(*m));
+
+	if (!m) {
+		err_nomem(err, "the mapper");
+		return NULL;
+	}
+	m->opt = *options;
+	m->sink = sink;
+	m->offset = options->fallback_offset_ns;
+	id_seed_init(&m->seed, options->service_name, options->service_namespace,
+		     options->service_instance);
+	stackpool_init(&m->stacks, options->attribute_length);
+	stackpool_init(&m->names, options->attribute_length);
+	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
+	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
+	idset_init(&m->ended);
+	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
+	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
+	m->attr_scratch = mem_alloc(options->events_per_span * sizeof(*m->attr_scratch));
+	if (!m->recent || !m->event_scratch || !m->attr_scratch) {
+		mapper_free(m);
+		err_nomem(err, "the mapper");
+		return NULL;
+	}
+	return m;
+}
+
+void mapper_free(struct mapper *m)
+{
+	struct map_slot *s;
+
+	if (!m)
+		return;
+	for (size_t at = 0; (s = map_next(&m->goroutines, &at));)
+		goroutine_free(s->val);
+	nodes_release(m);
+	mem_free(m->event_scratch);
+	mem_free(m->attr_scratch);
+	map_release(&m->goroutines);
+	map_release(&m->open_tasks);
+	idset_release(&m->ended);
+	stackpool_release(&m->stacks);
+	stackpool_release(&m->names);
+	mem_free(m->recent);
+	mem_free(m);
+}
+
+enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+{
+	m->sum.events++;
+	m->last_time = ev->time;
+	switch (ev->kind) {
+	case EVENT_SYNC:
+		return map_sync(m, ev, err);
+	case EVENT_STATE_TRANSITION:
+		return map_transition(m, ev, err);
+	case EVENT_TASK_BEGIN:
+		return map_task_begin(m, ev, err);
+	case EVENT_TASK_END:
+		return map_task_end(m, ev, err);
+	case EVENT_REGION_BEGIN:
+		return m->opt.regions ? map_region_begin(m, ev, err) : ST_OK;
+	case EVENT_REGION_END:
+		return m->opt.regions ? map_region_end(m, ev, err) : ST_OK;
+	case EVENT_LOG:
+		return m->opt.logs ? map_log(m, ev, err) : ST_OK;
+	case EVENT_RANGE_BEGIN:
+	case EVENT_RANGE_ACTIVE:
+	case EVENT_RANGE_END:
+		return map_range(m, ev, err);
+	default:
+		return ST_OK;
+	}
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct goroutine *x = *(struct goroutine *const *)a;
+	const struct goroutine *y = *(struct goroutine *const *)b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The waits that the end cuts, in the order of goroutine ids: output is repeatable. */
+static enum status cut_waits(struct mapper *m, struct err *err)
+{
+	struct goroutine **list = mem_alloc((m->goroutines.n + 1) * sizeof(struct goroutine *));
+	struct map_slot *s;
+	enum status st = ST_OK;
+	size_t n = 0;
+
+	if (!list)
+		return err_nomem(err, "goroutines");
+	for (size_t at = 0; (s = map_next(&m->goroutines, &at));)
+		list[n++] = s->val;
+	qsort(list, n, sizeof(struct goroutine *), by_id);
+	for (size_t i = 0; !st && i < n; i++)
+		st = wait_cut(m, list[i], err);
+	mem_free(list);
+	return st;
+}
+
+static int by_serial(const void *a, const void *b)
+{
+	const struct node *x = *(struct node *const *)a;
+	const struct node *y = *(struct node *const *)b;
+
+	return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+/* Ends what is open in every trace; the last one ended sends the trace. */
+static enum status cut_nodes(struct mapper *m, struct err *err)
+{
+	enum status st = ST_OK;
+	struct node **open = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; !st && i < m->n_traces; i++) {
+		const struct trace *t = m->traces[i];
+
+		for (size_t k = 0; !st && k < t->n_nodes; k++) {
+			if (t->nodes[k]->ended)
+				continue;
+			st = mem_grow((void **)&open, &cap, n + 1, sizeof(struct node *),
+				      SIZE_MAX / sizeof(struct node *), "open spans", err);
+			if (!st)
+				open[n++] = t->nodes[k];
+		}
+	}
+	if (!st && n)
+		qsort(open, n, sizeof(struct node *), by_serial);
+	for (size_t i = 0; !st && i < n; i++) {
+		/* The capture itself is not cut by its end. */
+		open[i]->cut_end = open[i]->kind != NODE_CAPTURE;
+		m->sum.cut_tasks += open[i]->kind == NODE_TASK;
+		st = node_end(m, open[i], m->last_time, err);
+	}
+	mem_free(open);
+	return st;
+}
+
+/* Open nodes that were left out keep their trace from being sent: let go of them. */
+static enum status send_rest(struct mapper *m, struct err *err)
+{
+	enum status st = ST_OK;
+
+	while (!st && m->n_traces) {
+		struct trace *t = m->traces[0];
+
+		t->left_out += t->n_open - 1;
+		t->n_open = 1;
+		st = trace_unhold(m, t, err);
+	}
+	return st;
+}
+
+enum status mapper_finish(struct mapper *m, struct err *err)
+{
+	enum status st = cut_waits(m, err);
+
+	if (!st)
+		st = cut_nodes(m, err);
+	if (!st)
+		st = send_rest(m, err);
+	m->sum.stacks_left_out = m->stacks.left_out;
+	return st;
+}
+
+void mapper_summarize(const struct mapper *m, struct mapper_summary *out)
+{
+	*out = m->sum;
+	out->has_clock = m->has_clock;
+}

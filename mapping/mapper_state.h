@@ -1,0 +1,238 @@
+/*
+ * mapper_state: what the mapper knows while it maps; for mapping/ only.
+ *
+ * Every span-to-be is a node of a trace. A trace is held until nothing in it is
+ * open any more, then its ids are fixed from the root down and its spans are
+ * sent: only then is it known which spans the capture's end has cut, and a cut
+ * span, with all below it, must not carry the id of the whole one. What a trace
+ * may hold is limited by spans_per_trace: the shortest leaves (waits, GC, STW)
+ * go first, then new regions and tasks are left out; all are counted.
+ *
+ *   goroutine --entries--> node (open tasks and regions, innermost last)
+ *             --inherited-> node (its creator's task)
+ *             --wait------> node it worked for when it stopped
+ *   node --parent--> node, --trace--> trace --nodes--> all its nodes
+ *
+ * Nodes are recycled when their trace is sent; a struct handle notices that.
+ */
+#ifndef MAPPING_MAPPER_STATE_H
+#define MAPPING_MAPPER_STATE_H
+
+#include "mapping/ids.h"
+#include "mapping/idset.h"
+#include "mapping/mapper.h"
+#include "mapping/stackpool.h"
+
+enum node_kind { NODE_TASK, NODE_REGION, NODE_WAIT, NODE_RANGE, NODE_CAPTURE };
+
+struct node;
+
+/* A node that may have been sent, and its slot used again, since. */
+struct handle {
+	struct node *node;
+	uint64_t serial;
+};
+
+/* One stop of a goroutine: running, waiting (or in a system call), runnable, running. */
+struct wait {
+	const struct pooled *reason;      /* "" for a coroutine switch */
+	const struct pooled *stack;       /* where it stopped, or NULL */
+	const struct pooled *waker_stack; /* who made it runnable, or NULL */
+	int64_t waker;                    /* its goroutine, or NO_GOROUTINE */
+	int64_t stopped, ready, resumed;  /* ns; ready and resumed 0 if cut off */
+	int64_t id_time;                  /* stopped, as recorded */
+	bool syscall;
+	bool has_waker_span; /* the ids below, or better what waker_node has by now */
+	struct handle waker_node;
+	uint8_t waker_trace[TRACE_ID_BYTES], waker_span[SPAN_ID_BYTES];
+};
+
+/* Something that becomes a span event. */
+struct pending {
+	int64_t time;
+	const struct pooled *name;
+	struct pooled *message; /* of a log: owned; NULL: this is a wait */
+	struct wait wait;
+	int64_t goroutine;
+};
+
+struct trace;
+
+struct node {
+	uint64_t serial; /* changes when the slot is used again */
+	enum node_kind kind;
+	struct trace *trace;
+	struct node *parent;      /* in the same trace, or NULL */
+	struct node *next_free;
+	const struct pooled *name; /* type of task or region, name of a range */
+	bool owns_name;            /* the pool was full */
+	uint64_t task;             /* its own or its region's; BACKGROUND_TASK */
+	uint64_t lost_parent;      /* task that is not in the capture, or NO_TASK */
+	int64_t goroutine;         /* where it began, or NO_GOROUTINE */
+	int64_t start, end;        /* trace ns */
+	int64_t id_time;           /* begin as recorded, for the id */
+	bool ended, cut_start, cut_end;
+	bool left_out; /* not in its trace's list, never a parent; gone when it ends */
+	bool parent_fixed; /* parent_id is of a trace already sent */
+	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
+	struct wait wait;     /* of NODE_WAIT */
+	struct wait longest;  /* the longest one of the node and below; stopped == 0: none */
+	struct pending *events;
+	size_t n_events, cap_events;
+	uint32_t dropped_events;
+};
+
+struct trace {
+	uint8_t id[TRACE_ID_BYTES]; /* provisional until sent, unless fixed */
+	bool id_fixed;              /* continues a trace that was sent already */
+	int64_t offset;             /* wall minus trace time, ns: one per trace */
+	struct node **nodes;        /* tasks, regions: in order of creation, parents first */
+	size_t n_nodes, cap_nodes;
+	struct node **leaves;       /* waits and ranges: nothing hangs below them */
+	size_t n_leaves, cap_leaves;
+	int64_t shortest;           /* of a full trace: shorter leaves need not apply */
+	size_t max_spans;
+	size_t n_open;              /* open nodes and waits in flight */
+	uint64_t left_out;
+	size_t index;               /* in mapper.traces */
+};
+
+struct goroutine {
+	int64_t id;
+	uint8_t state; /* enum go_state */
+	struct handle *entries;
+	size_t n_entries, cap_entries;
+	struct handle inherited;
+	struct node *waiting_for;  /* the node a wait in flight counts for; its trace is held */
+	struct wait wait;          /* stopped == 0: none in flight */
+};
+
+/* Room for the attributes of any span or event. */
+#define MAX_ATTRS 12
+struct attrs {
+	struct attr list[MAX_ATTRS];
+	size_t n;
+};
+
+/* An ended task that others may still refer to. */
+struct recent_task {
+	uint64_t id;
+	struct handle node; /* as long as its trace is held */
+	uint8_t trace_id[TRACE_ID_BYTES], span_id[SPAN_ID_BYTES]; /* once it was sent */
+	int64_t offset;
+};
+
+/* A special range in progress. */
+struct open_range {
+	bool on;
+	int64_t start, id_time;
+	int64_t goroutine;
+	bool cut_start;
+};
+
+struct mapper {
+	struct mapper_options opt;
+	struct span_sink sink;
+	struct id_seed seed;
+	struct stackpool stacks, names;
+	struct map goroutines;  /* id -> struct goroutine */
+	struct map open_tasks;  /* id -> struct node */
+	struct idset ended;
+	struct recent_task *recent; /* RECENT_TASKS of them, by id modulo */
+	struct trace **traces;
+	size_t n_traces, cap_traces;
+	struct trace *capture;
+	struct node *capture_root;
+	struct open_range gc, stw;  /* in progress; the world stops once at a time */
+	struct node *free_nodes;
+	void **blocks;              /* of nodes */
+	size_t n_blocks, cap_blocks, used_in_block;
+	uint64_t last_serial;
+	int64_t first_time, last_time, first_id_time;
+	int64_t offset;       /* of the current generation */
+	bool started, has_clock;
+	struct span_event *event_scratch; /* events_per_span of each, for spans.c */
+	struct attrs *attr_scratch;
+	struct mapper_summary sum;
+};
+
+/* nodes.c */
+void nodes_release(struct mapper *m);
+MUST_CHECK enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans,
+				 struct trace **out, struct err *err);
+void trace_free(struct mapper *m, struct trace *t);
+/*
+ * An open task or region that begins at `start`. `parent` may be NULL. In a full
+ * trace it comes out left_out: usable while open, then forgotten and counted.
+ */
+MUST_CHECK enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind,
+				struct node *parent, int64_t start, int64_t id_time,
+				struct node **out, struct err *err);
+/* A finished leaf below `parent`; *out NULL: the trace is full of longer ones. */
+MUST_CHECK enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
+				int64_t start, int64_t end, struct node **out, struct err *err);
+MUST_CHECK enum status node_set_name(struct mapper *m, struct node *n, struct slice name,
+				     struct err *err);
+/* Compute the ids by what is known now: parents' ids first. */
+void node_identify(const struct mapper *m, struct node *n);
+/* End it; sends its trace when nothing in that is open any more. */
+MUST_CHECK enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
+/* Give back what keeps a trace from being sent. */
+MUST_CHECK enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err);
+MUST_CHECK enum status node_add_event(struct mapper *m, struct node *n, const struct pending *p,
+				      struct err *err);
+
+/* The node itself, or the nearest one above it that is not left out. */
+static inline struct node *kept(struct node *n)
+{
+	while (n && n->left_out)
+		n = n->parent;
+	return n;
+}
+
+static inline struct handle handle_to(struct node *n)
+{
+	return (struct handle){ n, n ? n->serial : 0 };
+}
+
+/* The node, or NULL if it was sent. It may have ended. */
+static inline struct node *handle_get(struct handle h)
+{
+	return h.node && h.node->serial == h.serial ? h.node : NULL;
+}
+
+/* spans.c: turn a node whose ids are final into a span. */
+MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
+uint64_t wall_time(int64_t offset, int64_t t);
+
+/* residency.c */
+struct goroutine *goroutine_find(const struct mapper *m, int64_t id);
+MUST_CHECK enum status goroutine_get(struct mapper *m, int64_t id, struct goroutine **out,
+				     struct err *err);
+void goroutine_free(struct goroutine *g);
+MUST_CHECK enum status goroutine_push(struct goroutine *g, struct node *n, struct err *err);
+/* The innermost open region, whatever its task; NULL: none is known. */
+struct node *goroutine_region(struct goroutine *g);
+/* The innermost open region of the task, or NULL. */
+struct node *goroutine_region_of(struct goroutine *g, uint64_t task);
+/* The span the goroutine works for: the rule of design section 6. */
+struct node *goroutine_resident(struct goroutine *g);
+/* The task of that span, for goroutines it creates. */
+struct node *task_of_node(const struct mapper *m, struct node *n);
+
+/* tasks.c, waits.c, capture.c: one function per event kind. */
+MUST_CHECK enum status map_task_begin(struct mapper *m, const struct event *ev, struct err *err);
+MUST_CHECK enum status map_task_end(struct mapper *m, const struct event *ev, struct err *err);
+MUST_CHECK enum status map_region_begin(struct mapper *m, const struct event *ev,
+					struct err *err);
+MUST_CHECK enum status map_region_end(struct mapper *m, const struct event *ev, struct err *err);
+MUST_CHECK enum status map_log(struct mapper *m, const struct event *ev, struct err *err);
+MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev,
+				      struct err *err);
+MUST_CHECK enum status map_range(struct mapper *m, const struct event *ev, struct err *err);
+MUST_CHECK enum status map_sync(struct mapper *m, const struct event *ev, struct err *err);
+MUST_CHECK enum status capture_begin(struct mapper *m, const struct event *ev, struct err *err);
+/* A wait that the end of the capture cuts. */
+MUST_CHECK enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err);
+
+#endif /* MAPPING_MAPPER_STATE_H */

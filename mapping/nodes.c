@@ -1,0 +1,355 @@
+/* Nodes and traces: their memory, their limits, and sending them. */
+#include "base/limits.h"
+#include "base/mem.h"
+#include "mapping/mapper_state.h"
+
+#define NODES_PER_BLOCK 256
+
+/* The capture's edges that cut a node, as part of its id. */
+enum { EDGE_START = 1, EDGE_END = 2 };
+
+enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans, struct trace **out,
+		      struct err *err)
+{
+	enum status st = mem_grow((void **)&m->traces, &m->cap_traces, m->n_traces + 1,
+				  sizeof(struct trace *), MAX_OPEN_TRACES, "open traces", err);
+	struct trace *t;
+
+	if (st)
+		return st;
+	t = mem_zalloc(sizeof(*t));
+	if (!t)
+		return err_nomem(err, "a trace");
+	t->offset = offset;
+	t->max_spans = max_spans;
+	t->index = m->n_traces;
+	m->traces[m->n_traces++] = t;
+	*out = t;
+	return ST_OK;
+}
+
+static struct node *slot_new(struct mapper *m, struct err *err)
+{
+	struct node *n = m->free_nodes;
+
+	if (n) {
+		m->free_nodes = n->next_free;
+	} else {
+		if (!m->n_blocks || m->used_in_block == NODES_PER_BLOCK) {
+			if (mem_grow((void **)&m->blocks, &m->cap_blocks, m->n_blocks + 1,
+				     sizeof(void *), SIZE_MAX / sizeof(void *), "spans", err))
+				return NULL;
+			m->blocks[m->n_blocks] = mem_zalloc(NODES_PER_BLOCK * sizeof(*n));
+			if (!m->blocks[m->n_blocks]) {
+				err_nomem(err, "spans");
+				return NULL;
+			}
+			m->n_blocks++;
+			m->used_in_block = 0;
+		}
+		n = (struct node *)m->blocks[m->n_blocks - 1] + m->used_in_block++;
+	}
+	*n = (struct node){ .serial = ++m->last_serial,
+			    .lost_parent = NO_TASK,
+			    .goroutine = NO_GOROUTINE };
+	return n;
+}
+
+static void slot_free(struct mapper *m, struct node *n)
+{
+	for (size_t i = 0; i < n->n_events; i++)
+		mem_free(n->events[i].message);
+	mem_free(n->events);
+	if (n->owns_name)
+		mem_free((void *)(uintptr_t)n->name); // NOLINT(performance-no-int-to-ptr)
+	n->serial = 0;
+	n->next_free = m->free_nodes;
+	m->free_nodes = n;
+}
+
+void nodes_release(struct mapper *m)
+{
+	while (m->n_traces)
+		trace_free(m, m->traces[m->n_traces - 1]);
+	mem_free(m->traces);
+	/* What was left out and never ended is in no trace's list. */
+	for (size_t b = 0; b < m->n_blocks; b++) {
+		struct node *block = m->blocks[b];
+		size_t used = b + 1 < m->n_blocks ? NODES_PER_BLOCK : m->used_in_block;
+
+		for (size_t i = 0; i < used; i++)
+			if (block[i].serial)
+				slot_free(m, &block[i]);
+	}
+	for (size_t b = 0; b < m->n_blocks; b++)
+		mem_free(m->blocks[b]);
+	mem_free(m->blocks);
+}
+
+void trace_free(struct mapper *m, struct trace *t)
+{
+	for (size_t i = 0; i < t->n_nodes; i++)
+		slot_free(m, t->nodes[i]);
+	for (size_t i = 0; i < t->n_leaves; i++)
+		slot_free(m, t->leaves[i]);
+	mem_free(t->nodes);
+	mem_free(t->leaves);
+	m->traces[t->index] = m->traces[--m->n_traces];
+	m->traces[t->index]->index = t->index;
+	mem_free(t);
+}
+
+static int64_t length_of(const struct node *n)
+{
+	return n->end - n->start;
+}
+
+static bool is_full(const struct trace *t)
+{
+	return t->n_nodes + t->n_leaves >= t->max_spans;
+}
+
+/* Leave out the shortest leaf if it is shorter than `length`; true: there is room. */
+static bool make_room(struct mapper *m, struct trace *t, int64_t length)
+{
+	size_t least = 0;
+
+	if (!is_full(t))
+		return true;
+	if (!t->n_leaves || (t->shortest && length <= t->shortest))
+		return false;
+	for (size_t i = 1; i < t->n_leaves; i++)
+		if (length_of(t->leaves[i]) < length_of(t->leaves[least]))
+			least = i;
+	t->shortest = length_of(t->leaves[least]);
+	if (length <= t->shortest)
+		return false;
+	slot_free(m, t->leaves[least]);
+	t->leaves[least] = t->leaves[--t->n_leaves];
+	t->left_out++;
+	return true;
+}
+
+enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, struct node *parent,
+		     int64_t start, int64_t id_time, struct node **out, struct err *err)
+{
+	struct node *n = slot_new(m, err);
+
+	if (!n)
+		return err->code;
+	n->kind = kind;
+	n->trace = t;
+	n->parent = kept(parent);
+	n->start = start;
+	n->id_time = id_time;
+	n->left_out = t->n_nodes && !make_room(m, t, INT64_MAX);
+	if (!n->left_out) {
+		enum status st = mem_grow((void **)&t->nodes, &t->cap_nodes, t->n_nodes + 1,
+					  sizeof(struct node *), MAX_SPANS_PER_TRACE,
+					  "spans of a trace", err);
+
+		if (st) {
+			slot_free(m, n);
+			return st;
+		}
+		t->nodes[t->n_nodes++] = n;
+	}
+	t->n_open++;
+	*out = n;
+	return ST_OK;
+}
+
+enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind, int64_t start,
+		     int64_t end, struct node **out, struct err *err)
+{
+	struct trace *t = parent->trace;
+	struct node *n;
+	enum status st;
+
+	*out = NULL;
+	if (!make_room(m, t, end - start)) {
+		t->left_out++;
+		return ST_OK;
+	}
+	st = mem_grow((void **)&t->leaves, &t->cap_leaves, t->n_leaves + 1,
+		      sizeof(struct node *), MAX_SPANS_PER_TRACE, "spans of a trace", err);
+	if (st)
+		return st;
+	n = slot_new(m, err);
+	if (!n)
+		return err->code;
+	n->kind = kind;
+	n->trace = t;
+	n->parent = kept(parent);
+	n->start = start;
+	n->end = end;
+	n->ended = true;
+	t->leaves[t->n_leaves++] = n;
+	*out = n;
+	return ST_OK;
+}
+
+enum status node_set_name(struct mapper *m, struct node *n, struct slice name, struct err *err)
+{
+	struct pooled *own;
+	enum status st = stackpool_text(&m->names, name, &n->name, err);
+
+	if (st || n->name)
+		return st;
+	/* More distinct names than the pool takes: this one has its own copy. */
+	own = mem_alloc(sizeof(*own) + name.len);
+	if (!own)
+		return err_nomem(err, "a span's name");
+	own->len = name.len;
+	memcpy(own->text, name.ptr, name.len);
+	n->name = own;
+	n->owns_name = true;
+	return ST_OK;
+}
+
+static struct id_key key_of(const struct mapper *m, const struct node *n)
+{
+	static const enum id_kind kinds[] = { [NODE_TASK] = ID_TASK,
+					      [NODE_REGION] = ID_REGION,
+					      [NODE_WAIT] = ID_BLOCK,
+					      [NODE_RANGE] = ID_RANGE,
+					      [NODE_CAPTURE] = ID_CAPTURE };
+	unsigned int edges = (n->cut_start ? EDGE_START : 0) | (n->cut_end ? EDGE_END : 0);
+	struct id_key key = { .kind = kinds[n->kind], .time = n->id_time };
+
+	key.number = n->kind == NODE_TASK ? n->task : (uint64_t)n->goroutine;
+	key.number2 = n->kind == NODE_REGION ? n->task : 0;
+	/* What the id has to tell apart is which part of the span the capture shows. */
+	if (edges)
+		key.cut = id_cut(n->cut_start ? m->first_id_time : 0,
+				 n->cut_end ? n->end : 0, edges);
+	return key;
+}
+
+/*
+ * A root gives its trace the id. A span's id also depends on its parent's, so
+ * that all below a cut span differs from the same below the whole one.
+ */
+void node_identify(const struct mapper *m, struct node *n)
+{
+	struct trace *t = n->trace;
+	struct id_key key = key_of(m, n);
+
+	if (t->n_nodes && n == t->nodes[0] && !t->id_fixed)
+		id_trace(&m->seed, &key, t->id);
+	if (!n->parent_fixed && n->parent)
+		memcpy(n->parent_id, n->parent->span_id, SPAN_ID_BYTES);
+	id_span(t->id, n->parent_id, &key, n->span_id);
+}
+
+/* Others may still refer to the tasks of a trace that is gone. */
+static void remember(struct mapper *m, const struct node *n)
+{
+	struct recent_task *r = &m->recent[n->task % RECENT_TASKS];
+
+	if (handle_get(r->node) != n)
+		return;
+	memcpy(r->trace_id, n->trace->id, TRACE_ID_BYTES);
+	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
+	r->offset = n->trace->offset;
+}
+
+/* The longest wait below a node is its own too. */
+static void fold_longest(struct node *n)
+{
+	if (n->parent && n->longest.stopped &&
+	    n->longest.ready - n->longest.stopped >
+		    n->parent->longest.ready - n->parent->longest.stopped)
+		n->parent->longest = n->longest;
+}
+
+static enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < t->n_nodes; i++)
+		node_identify(m, t->nodes[i]);
+	for (size_t i = 0; i < t->n_leaves; i++)
+		node_identify(m, t->leaves[i]);
+	for (size_t i = t->n_nodes; i > 0; i--)
+		fold_longest(t->nodes[i - 1]);
+	for (size_t i = 0; !st && i < t->n_nodes; i++) {
+		if (t->nodes[i]->kind == NODE_TASK)
+			remember(m, t->nodes[i]);
+		st = node_emit(m, t->nodes[i], err);
+	}
+	for (size_t i = 0; !st && i < t->n_leaves; i++)
+		st = node_emit(m, t->leaves[i], err);
+	m->sum.dropped_spans += t->left_out;
+	if (!st)
+		trace_free(m, t);
+	return st;
+}
+
+enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err)
+{
+	return --t->n_open ? ST_OK : trace_send(m, t, err);
+}
+
+enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err)
+{
+	struct trace *t = n->trace;
+
+	n->ended = true;
+	n->end = end;
+	if (n->left_out) {
+		t->left_out++;
+		slot_free(m, n);
+	}
+	return trace_unhold(m, t, err);
+}
+
+/* In a full span the shortest wait makes room; logs come first, first come. */
+static struct pending *event_slot(const struct mapper *m, struct node *n, const struct pending *p)
+{
+	struct pending *least = NULL;
+
+	for (size_t i = 0; i < n->n_events; i++) {
+		struct pending *e = &n->events[i];
+
+		if (!e->message && (!least || e->wait.ready - e->wait.stopped <
+						      least->wait.ready - least->wait.stopped))
+			least = e;
+	}
+	(void)m;
+	if (!least || (!p->message && p->wait.ready - p->wait.stopped <=
+					      least->wait.ready - least->wait.stopped))
+		return NULL;
+	return least;
+}
+
+enum status node_add_event(struct mapper *m, struct node *n, const struct pending *p,
+			   struct err *err)
+{
+	struct pending *slot;
+	enum status st;
+
+	n = kept(n);
+	if (n->n_events >= m->opt.events_per_span) {
+		n->dropped_events++;
+		m->sum.dropped_events++;
+		slot = event_slot(m, n, p);
+		if (!slot) {
+			mem_free(p->message);
+			return ST_OK;
+		}
+		/* Events stay in the order in which they came: close the gap. */
+		memmove(slot, slot + 1,
+			(size_t)(n->events + n->n_events - slot - 1) * sizeof(*slot));
+		n->events[n->n_events - 1] = *p;
+		return ST_OK;
+	}
+	st = mem_grow((void **)&n->events, &n->cap_events, n->n_events + 1, sizeof(*n->events),
+		      m->opt.events_per_span, "events of a span", err);
+	if (st) {
+		mem_free(p->message);
+		return st;
+	}
+	n->events[n->n_events++] = *p;
+	return ST_OK;
+}

@@ -1,0 +1,117 @@
+/* Which span a goroutine works for: design section 6, "Residency". */
+#include "base/limits.h"
+#include "base/mem.h"
+#include "mapping/mapper_state.h"
+
+struct goroutine *goroutine_find(const struct mapper *m, int64_t id)
+{
+	return map_get(&m->goroutines, (uint64_t)id);
+}
+
+enum status goroutine_get(struct mapper *m, int64_t id, struct goroutine **out, struct err *err)
+{
+	struct goroutine *g = goroutine_find(m, id);
+	enum status st;
+
+	*out = g;
+	if (g)
+		return ST_OK;
+	g = mem_zalloc(sizeof(*g));
+	if (!g)
+		return err_nomem(err, "a goroutine");
+	g->id = id;
+	st = map_put(&m->goroutines, (uint64_t)id, g, err);
+	if (st) {
+		mem_free(g);
+		return st;
+	}
+	*out = g;
+	return ST_OK;
+}
+
+void goroutine_free(struct goroutine *g)
+{
+	mem_free(g->entries);
+	mem_free(g);
+}
+
+/* The node of an entry while it is open; tasks may have ended anywhere. */
+static struct node *open_entry(struct handle h)
+{
+	struct node *n = handle_get(h);
+
+	return n && !n->ended ? n : NULL;
+}
+
+/* Entries that ended go; the order of the others stays. */
+static void prune(struct goroutine *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->n_entries; i++)
+		if (open_entry(g->entries[i]))
+			g->entries[kept++] = g->entries[i];
+	g->n_entries = kept;
+}
+
+enum status goroutine_push(struct goroutine *g, struct node *n, struct err *err)
+{
+	enum status st;
+
+	if (g->n_entries == g->cap_entries)
+		prune(g);
+	st = mem_grow((void **)&g->entries, &g->cap_entries, g->n_entries + 1,
+		      sizeof(*g->entries), MAX_RESIDENCY_DEPTH, "open tasks and regions", err);
+	if (!st)
+		g->entries[g->n_entries++] = handle_to(n);
+	return st;
+}
+
+struct node *goroutine_region(struct goroutine *g)
+{
+	for (size_t i = g->n_entries; i > 0; i--) {
+		struct node *n = open_entry(g->entries[i - 1]);
+
+		if (n && n->kind == NODE_REGION)
+			return n;
+	}
+	return NULL;
+}
+
+struct node *goroutine_region_of(struct goroutine *g, uint64_t task)
+{
+	for (size_t i = g->n_entries; i > 0; i--) {
+		struct node *n = open_entry(g->entries[i - 1]);
+
+		if (n && n->kind == NODE_REGION && n->task == task)
+			return n;
+	}
+	return NULL;
+}
+
+/* Regions outside every task are no one's work. */
+static bool is_work(const struct node *n)
+{
+	return n && n->task != BACKGROUND_TASK;
+}
+
+struct node *goroutine_resident(struct goroutine *g)
+{
+	struct node *n;
+
+	while (g->n_entries && !open_entry(g->entries[g->n_entries - 1]))
+		g->n_entries--;
+	for (size_t i = g->n_entries; i > 0; i--) {
+		n = open_entry(g->entries[i - 1]);
+		if (is_work(n))
+			return n;
+	}
+	return open_entry(g->inherited);
+}
+
+struct node *task_of_node(const struct mapper *m, struct node *n)
+{
+	if (!n || n->kind == NODE_TASK)
+		return n;
+	return map_get(&m->open_tasks, n->task);
+}

@@ -1,0 +1,224 @@
+/* From a node whose ids are final to a span: names, times, attributes, events. */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "mapping/mapper_state.h"
+
+uint64_t wall_time(int64_t offset, int64_t t)
+{
+	int64_t wall;
+
+	/* Nonsense clocks give the epoch, never a wrapped time. */
+	if (__builtin_add_overflow(offset, t, &wall) || wall < 0)
+		return 0;
+	return (uint64_t)wall;
+}
+
+static void add_int(struct attrs *a, struct slice key, int64_t v)
+{
+	a->list[a->n++] = (struct attr){ .key = key, .type = ATTR_INT, .i = v };
+}
+
+static void add_str(struct attrs *a, const struct mapper *m, struct slice key, struct slice v)
+{
+	a->list[a->n++] = (struct attr){ .key = key,
+					 .type = ATTR_STRING,
+					 .str = utf8_cut(v, m->opt.attribute_length) };
+}
+
+static void add_cut(struct attrs *a, const struct mapper *m, const struct node *n)
+{
+	if (n->cut_start || n->cut_end)
+		add_str(a, m, SLICE("flightspan.truncated"),
+			n->cut_start && n->cut_end ? SLICE("both") :
+			n->cut_start		   ? SLICE("start") :
+						     SLICE("end"));
+}
+
+/* What is told of a wait, as a span or as an event. */
+static void add_wait(struct attrs *a, const struct mapper *m, const struct wait *w, int64_t g)
+{
+	add_str(a, m, SLICE("flightspan.wait.reason"),
+		w->reason && w->reason->len ? pooled_slice(w->reason) : SLICE("coroutine switch"));
+	add_int(a, SLICE("flightspan.goroutine.id"), g);
+	if (w->ready)
+		add_int(a, SLICE("flightspan.wait.blocked_ns"), w->ready - w->stopped);
+	if (w->ready && w->resumed)
+		add_int(a, SLICE("flightspan.wait.runnable_ns"), w->resumed - w->ready);
+	if (w->stack)
+		add_str(a, m, SLICE("code.stacktrace"), pooled_slice(w->stack));
+	if (w->waker != NO_GOROUTINE)
+		add_int(a, SLICE("flightspan.waker.goroutine.id"), w->waker);
+	if (w->waker_stack)
+		add_str(a, m, SLICE("flightspan.waker.stacktrace"), pooled_slice(w->waker_stack));
+}
+
+static void add_node(struct attrs *a, const struct node *n)
+{
+	if (n->kind == NODE_TASK || (n->kind == NODE_REGION && n->task != BACKGROUND_TASK))
+		add_int(a, SLICE("flightspan.task.id"), (int64_t)n->task);
+	if (n->goroutine != NO_GOROUTINE)
+		add_int(a, SLICE("flightspan.goroutine.id"), n->goroutine);
+	if (n->lost_parent != NO_TASK)
+		add_int(a, SLICE("flightspan.parent_task.id"), (int64_t)n->lost_parent);
+}
+
+static void add_capture(struct attrs *a, const struct mapper *m)
+{
+	add_int(a, SLICE("flightspan.capture.events"), (int64_t)m->sum.events);
+	add_int(a, SLICE("flightspan.capture.generations"), (int64_t)m->sum.generations);
+	if (m->opt.source.len)
+		add_str(a, m, SLICE("flightspan.capture.source"), m->opt.source);
+}
+
+static struct slice name_of(const struct node *n)
+{
+	if (n->kind == NODE_WAIT && (!n->name || !n->name->len))
+		return SLICE("coroutine switch");
+	return pooled_slice(n->name);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct span_event *x = a, *y = b;
+
+	return x->time_unix_ns < y->time_unix_ns ? -1 : x->time_unix_ns > y->time_unix_ns;
+}
+
+/* The pending events as span events, in m->event_scratch. */
+static void make_events(const struct mapper *m, const struct node *n)
+{
+	struct span_event *out = m->event_scratch;
+
+	for (size_t i = 0; i < n->n_events; i++) {
+		const struct pending *p = &n->events[i];
+		struct attrs *a = &m->attr_scratch[i];
+
+		a->n = 0;
+		if (p->message)
+			add_str(a, m, SLICE("message"), pooled_slice(p->message));
+		else
+			add_wait(a, m, &p->wait, p->goroutine);
+		out[i] = (struct span_event){
+			.time_unix_ns = wall_time(n->trace->offset, p->time),
+			.name = p->name && p->name->len ? pooled_slice(p->name)
+							: SLICE("coroutine switch"),
+			.attrs = a->list,
+			.n_attrs = a->n,
+		};
+	}
+	qsort(out, n->n_events, sizeof(*out), by_time);
+}
+
+static void count(struct mapper *m, const struct node *n)
+{
+	m->sum.spans++;
+	m->sum.tasks += n->kind == NODE_TASK;
+	m->sum.regions += n->kind == NODE_REGION;
+	m->sum.cut_tasks += n->kind == NODE_TASK && n->cut_start && !n->cut_end;
+	m->sum.traces += n->kind == NODE_TASK && n == n->trace->nodes[0] && !n->trace->id_fixed;
+}
+
+/* The innermost frame that is the program's own, else the innermost one. */
+static void own_frame(const struct pooled *stack, char *out, size_t size)
+{
+	static const char *const not_own[] = { "runtime.", "sync.", "internal/", "time.Sleep",
+					       "syscall." };
+	struct slice rest = pooled_slice(stack), best = { NULL, 0 };
+
+	while (rest.len) {
+		const uint8_t *nl = memchr(rest.ptr, '\n', rest.len);
+		struct slice line = { rest.ptr, nl ? (size_t)(nl - rest.ptr) : rest.len };
+		bool own = line.len && line.ptr[0] != '\t';
+
+		for (size_t i = 0; own && i < sizeof(not_own) / sizeof(not_own[0]); i++)
+			own = line.len < strlen(not_own[i]) ||
+			      memcmp(line.ptr, not_own[i], strlen(not_own[i])) != 0;
+		if (!best.len || own)
+			best = line;
+		if (own || !nl)
+			break;
+		rest.ptr += line.len + 1;
+		rest.len -= line.len + 1;
+	}
+	log_escape(best, out, size);
+}
+
+static void note_slowest(struct mapper *m, const struct node *n)
+{
+	uint64_t length = (uint64_t)(n->end - n->start);
+	const struct wait *w = &n->longest;
+
+	if (n->kind != NODE_TASK || (m->sum.slowest.any && length <= m->sum.slowest.duration_ns))
+		return;
+	memset(&m->sum.slowest, 0, sizeof(m->sum.slowest));
+	m->sum.slowest.any = true;
+	m->sum.slowest.duration_ns = length;
+	m->sum.slowest.cut = n->cut_start || n->cut_end;
+	memcpy(m->sum.slowest.trace_id, n->trace->id, TRACE_ID_BYTES);
+	log_escape(pooled_slice(n->name), m->sum.slowest.name, sizeof(m->sum.slowest.name));
+	if (!w->stopped)
+		return;
+	m->sum.slowest.wait_ns = (uint64_t)(w->ready - w->stopped);
+	log_escape(w->reason && w->reason->len ? pooled_slice(w->reason)
+					       : SLICE("coroutine switch"),
+		   m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
+	own_frame(w->stack, m->sum.slowest.where, sizeof(m->sum.slowest.where));
+	own_frame(w->waker_stack, m->sum.slowest.waker, sizeof(m->sum.slowest.waker));
+}
+
+static enum span_scope scope_of(const struct node *n)
+{
+	if (n->kind == NODE_WAIT)
+		return SCOPE_SCHED;
+	return n->kind == NODE_RANGE ? SCOPE_RUNTIME : SCOPE_TASK;
+}
+
+static void link_to_waker(const struct wait *w, struct span_link *link)
+{
+	const struct node *waker = handle_get(w->waker_node);
+
+	memcpy(link->trace_id, waker ? waker->trace->id : w->waker_trace, TRACE_ID_BYTES);
+	memcpy(link->span_id, waker ? waker->span_id : w->waker_span, SPAN_ID_BYTES);
+}
+
+enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
+{
+	struct span_link link = { .flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE };
+	struct attrs a = { .n = 0 };
+	struct span s = { .scope = scope_of(n) };
+
+	if (n->kind == NODE_WAIT)
+		add_wait(&a, m, &n->wait, n->goroutine);
+	else
+		add_node(&a, n);
+	if (n->kind == NODE_CAPTURE)
+		add_capture(&a, m);
+	add_cut(&a, m, n);
+	if (!m->has_clock)
+		add_str(&a, m, SLICE("flightspan.clock"), SLICE("file time"));
+	if (n->trace->nodes && n == n->trace->nodes[0] && n->trace->left_out)
+		add_int(&a, SLICE("flightspan.dropped_spans"), (int64_t)n->trace->left_out);
+	make_events(m, n);
+	if (n->kind == NODE_WAIT && n->wait.has_waker_span) {
+		link_to_waker(&n->wait, &link);
+		s.links = &link;
+		s.n_links = 1;
+	}
+	memcpy(s.trace_id, n->trace->id, TRACE_ID_BYTES);
+	memcpy(s.span_id, n->span_id, SPAN_ID_BYTES);
+	memcpy(s.parent_id, n->parent_id, SPAN_ID_BYTES);
+	s.name = name_of(n);
+	s.start_unix_ns = wall_time(n->trace->offset, n->start);
+	s.end_unix_ns = wall_time(n->trace->offset, n->end);
+	s.flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
+	s.attrs = a.list;
+	s.n_attrs = a.n;
+	s.events = m->event_scratch;
+	s.n_events = n->n_events;
+	s.dropped_events = n->dropped_events;
+	count(m, n);
+	note_slowest(m, n);
+	return m->sink.emit(m->sink.arg, &s, err);
+}

@@ -1,0 +1,104 @@
+#include "mapping/stackpool.h"
+
+#include <xxhash.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+void stackpool_init(struct stackpool *p, size_t max_text)
+{
+	*p = (struct stackpool){ .max_text = max_text };
+	map_init(&p->by_id, MAX_TABLE_RECORDS, "stacks");
+	map_init(&p->by_hash, MAX_POOLED_TEXTS, "pooled texts");
+	buf_init(&p->scratch, MAX_STACK_TEXT);
+}
+
+void stackpool_release(struct stackpool *p)
+{
+	struct map_slot *s;
+
+	for (size_t at = 0; (s = map_next(&p->by_hash, &at));)
+		mem_free(s->val);
+	map_release(&p->by_hash);
+	map_release(&p->by_id);
+	buf_release(&p->scratch);
+}
+
+void stackpool_new_generation(struct stackpool *p)
+{
+	map_clear(&p->by_id);
+}
+
+enum status stackpool_text(struct stackpool *p, struct slice text, const struct pooled **out,
+			   struct err *err)
+{
+	uint64_t hash = XXH3_64bits(text.len ? text.ptr : (const uint8_t *)"", text.len);
+	struct pooled *have = map_get(&p->by_hash, hash);
+	enum status st;
+
+	*out = have;
+	/* 64 bits over a few thousand texts: on a collision the first text stands. */
+	if (have)
+		return ST_OK;
+	if (p->by_hash.n >= MAX_POOLED_TEXTS || p->bytes + text.len > MAX_POOLED_BYTES) {
+		p->left_out++;
+		return ST_OK;
+	}
+	have = mem_alloc(sizeof(*have) + text.len);
+	if (!have)
+		return err_nomem(err, "a stack's text");
+	have->len = text.len;
+	if (text.len)
+		memcpy(have->text, text.ptr, text.len);
+	st = map_put(&p->by_hash, hash, have, err);
+	if (st) {
+		mem_free(have);
+		return st;
+	}
+	p->bytes += text.len;
+	*out = have;
+	return ST_OK;
+}
+
+static void spell(struct stackpool *p, struct stack s)
+{
+	struct frame f;
+
+	buf_clear(&p->scratch);
+	while (stack_next(&s, &f)) {
+		size_t before = p->scratch.len;
+
+		buf_slice(&p->scratch, f.func);
+		buf_str(&p->scratch, "\n\t");
+		buf_slice(&p->scratch, f.file);
+		buf_u8(&p->scratch, ':');
+		buf_u64(&p->scratch, f.line);
+		buf_u8(&p->scratch, '\n');
+		/* Whole frames only, but for a first one that is too long by itself. */
+		if (p->scratch.len > p->max_text) {
+			p->scratch.len = before ? before : p->max_text;
+			break;
+		}
+	}
+}
+
+enum status stackpool_stack(struct stackpool *p, const struct event *ev,
+			    const struct pooled **out, struct err *err)
+{
+	uint64_t id = event_stack_id(ev);
+	struct pooled *have = id ? map_get(&p->by_id, id) : NULL;
+	struct stack s;
+	enum status st;
+
+	*out = have;
+	if (have || !event_stack(ev, &s))
+		return ST_OK;
+	spell(p, s);
+	st = buf_status(&p->scratch, "a stack's text", err);
+	if (!st)
+		st = stackpool_text(p, buf_view(&p->scratch), out, err);
+	if (!st && *out)
+		st = map_put(&p->by_id, id, (void *)(uintptr_t)*out, // NOLINT(performance-no-int-to-ptr)
+			     err);
+	return st;
+}

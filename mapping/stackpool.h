@@ -1,0 +1,50 @@
+/*
+ * stackpool: stacks and reasons as texts that outlive their generation.
+ *
+ * A goroutine may block in one generation and wake in the next, when the tables
+ * that spelled its stack are gone. So each stack is spelled once per generation
+ * and id, and equal texts are one object for good. A program has few distinct
+ * stacks; should they exceed the maximum, further ones are left out and counted.
+ * The text is what `code.stacktrace` carries: "func\n\tfile:line\n", leaf first,
+ * cut at a frame's end within the attribute length.
+ */
+#ifndef MAPPING_STACKPOOL_H
+#define MAPPING_STACKPOOL_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "collector/trace/event.h"
+
+struct stackpool {
+	struct map by_id;   /* of the current generation: stack id -> struct pooled */
+	struct map by_hash; /* text hash -> struct pooled */
+	struct buf scratch;
+	size_t max_text;   /* bytes of one stack's text */
+	size_t bytes;      /* of all texts */
+	uint64_t left_out; /* stacks over the maximum */
+};
+
+/* A text for good: freed with the pool. */
+struct pooled {
+	size_t len;
+	uint8_t text[];
+};
+
+void stackpool_init(struct stackpool *p, size_t max_text);
+void stackpool_release(struct stackpool *p);
+/* Stack ids mean something else from now on. */
+void stackpool_new_generation(struct stackpool *p);
+
+/* The text of a stack of the current generation; *out NULL: none, or left out. */
+MUST_CHECK enum status stackpool_stack(struct stackpool *p, const struct event *ev,
+				       const struct pooled **out, struct err *err);
+/* The pooled copy of a short text, such as a reason. */
+MUST_CHECK enum status stackpool_text(struct stackpool *p, struct slice text,
+				      const struct pooled **out, struct err *err);
+
+static inline struct slice pooled_slice(const struct pooled *p)
+{
+	return p ? (struct slice){ p->text, p->len } : (struct slice){ NULL, 0 };
+}
+
+#endif /* MAPPING_STACKPOOL_H */

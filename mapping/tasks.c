@@ -1,0 +1,269 @@
+/* Tasks, regions and logs: design section 6. */
+#include "base/limits.h"
+#include "base/mem.h"
+#include "mapping/mapper_state.h"
+
+/* What is known of a task that a child, region or log names. */
+struct task_ref {
+	struct node *node;               /* in a trace that is held, open or ended; or NULL */
+	const struct recent_task *sent;  /* in a trace that was sent, or NULL */
+};
+
+static struct task_ref find_task(const struct mapper *m, uint64_t id)
+{
+	const struct recent_task *r = &m->recent[id % RECENT_TASKS];
+	struct task_ref ref = { .node = map_get(&m->open_tasks, id) };
+
+	if (ref.node || r->id != id)
+		return ref;
+	ref.node = handle_get(r->node);
+	if (!ref.node && r->node.node)
+		ref.sent = r;
+	return ref;
+}
+
+/* A root: its trace takes the wall clock of the generation in which it begins. */
+static enum status new_root(struct mapper *m, int64_t start, int64_t id_time, struct node **out,
+			    struct err *err)
+{
+	struct trace *t;
+	enum status st = trace_new(m, m->offset, m->opt.spans_per_trace, &t, err);
+
+	if (st)
+		return st;
+	st = node_new(m, t, NODE_TASK, NULL, start, id_time, out, err);
+	if (st)
+		trace_free(m, t);
+	return st;
+}
+
+/* A node below a span that was sent already: its trace goes on. */
+static enum status new_continued(struct mapper *m, const struct recent_task *sent,
+				 enum node_kind kind, int64_t start, int64_t id_time,
+				 struct node **out, struct err *err)
+{
+	struct trace *t;
+	enum status st = trace_new(m, sent->offset, m->opt.spans_per_trace, &t, err);
+
+	if (st)
+		return st;
+	t->id_fixed = true;
+	memcpy(t->id, sent->trace_id, TRACE_ID_BYTES);
+	st = node_new(m, t, kind, NULL, start, id_time, out, err);
+	if (st) {
+		trace_free(m, t);
+		return st;
+	}
+	(*out)->parent_fixed = true;
+	memcpy((*out)->parent_id, sent->span_id, SPAN_ID_BYTES);
+	return ST_OK;
+}
+
+static enum status open_task(struct mapper *m, struct node *n, uint64_t id, struct slice type,
+			     struct err *err)
+{
+	enum status st;
+
+	n->task = id;
+	st = node_set_name(m, n, type, err);
+	if (st)
+		return st;
+	node_identify(m, n);
+	return map_put(&m->open_tasks, id, n, err);
+}
+
+/* A task that began before the capture: all that is known is its id. */
+static enum status cut_task(struct mapper *m, uint64_t id, struct node **out, struct err *err)
+{
+	enum status st = new_root(m, m->first_time, m->first_id_time, out, err);
+
+	if (st)
+		return st;
+	(*out)->cut_start = true;
+	return open_task(m, *out, id, SLICE("unknown task"), err);
+}
+
+enum status map_task_begin(struct mapper *m, const struct event *ev, struct err *err)
+{
+	uint64_t id = event_task(ev), parent = event_parent_task(ev);
+	struct task_ref ref = { NULL, NULL };
+	struct goroutine *g;
+	struct node *n;
+	enum status st;
+
+	/* A log or region may have named it before, if its id was used again. */
+	n = map_get(&m->open_tasks, id);
+	if (n) {
+		map_del(&m->open_tasks, id);
+		st = node_end(m, n, ev->time, err);
+		if (st)
+			return st;
+	}
+	if (parent != NO_TASK)
+		ref = find_task(m, parent);
+	if (ref.node)
+		st = node_new(m, ref.node->trace, NODE_TASK, ref.node, ev->time, ev->wire_time, &n,
+			      err);
+	else if (ref.sent)
+		st = new_continued(m, ref.sent, NODE_TASK, ev->time, ev->wire_time, &n, err);
+	else
+		st = new_root(m, ev->time, ev->wire_time, &n, err);
+	if (st)
+		return st;
+	if (!ref.node && !ref.sent)
+		n->lost_parent = parent;
+	n->goroutine = ev->g;
+	st = open_task(m, n, id, event_name(ev), err);
+	if (!st)
+		st = goroutine_get(m, ev->g, &g, err);
+	return st ? st : goroutine_push(g, n, err);
+}
+
+enum status map_task_end(struct mapper *m, const struct event *ev, struct err *err)
+{
+	uint64_t id = event_task(ev);
+	struct node *n = map_get(&m->open_tasks, id);
+	struct recent_task *r = &m->recent[id % RECENT_TASKS];
+	enum status st;
+
+	if (!n) {
+		/* Ended twice, or begun before the capture and never named until now. */
+		if (idset_has(&m->ended, id)) {
+			m->sum.late_ends++;
+			return ST_OK;
+		}
+		st = cut_task(m, id, &n, err);
+		if (st)
+			return st;
+	}
+	map_del(&m->open_tasks, id);
+	*r = (struct recent_task){ .id = id, .node = handle_to(n) };
+	if (n->left_out)
+		r->node = (struct handle){ NULL, 0 };
+	st = idset_add(&m->ended, id, err);
+	return st ? st : node_end(m, n, ev->time, err);
+}
+
+/*
+ * Where a region or log of a task hangs: the innermost region of that task on
+ * the goroutine, else the task. NULL and no *sent: the task is gone for good.
+ */
+static enum status find_place(struct mapper *m, struct goroutine *g, uint64_t task,
+			      struct node **place, const struct recent_task **sent,
+			      struct err *err)
+{
+	struct task_ref ref;
+
+	*sent = NULL;
+	*place = goroutine_region_of(g, task);
+	if (*place)
+		return ST_OK;
+	if (task == BACKGROUND_TASK) {
+		*place = m->capture_root;
+		return ST_OK;
+	}
+	ref = find_task(m, task);
+	*place = ref.node;
+	*sent = ref.sent;
+	if (!ref.node && !ref.sent && !idset_has(&m->ended, task))
+		return cut_task(m, task, place, err);
+	return ST_OK;
+}
+
+/* A region that begins at `start`; *out has no name yet. */
+static enum status new_region(struct mapper *m, struct goroutine *g, uint64_t task, int64_t start,
+			      int64_t id_time, struct node **out, struct err *err)
+{
+	const struct recent_task *sent;
+	struct node *place;
+	enum status st = find_place(m, g, task, &place, &sent, err);
+
+	if (st)
+		return st;
+	if (place) {
+		st = node_new(m, place->trace, NODE_REGION, place, start, id_time, out, err);
+	} else if (sent) {
+		st = new_continued(m, sent, NODE_REGION, start, id_time, out, err);
+	} else {
+		/* Its task ended too long ago to be remembered: a root that says so. */
+		st = new_root(m, start, id_time, out, err);
+		if (!st) {
+			(*out)->kind = NODE_REGION;
+			(*out)->lost_parent = task;
+		}
+	}
+	if (st)
+		return st;
+	(*out)->task = task;
+	(*out)->goroutine = g->id;
+	return ST_OK;
+}
+
+enum status map_region_begin(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct goroutine *g;
+	struct node *n;
+	enum status st = goroutine_get(m, ev->g, &g, err);
+
+	if (!st)
+		st = new_region(m, g, event_task(ev), ev->time, ev->wire_time, &n, err);
+	if (!st)
+		st = node_set_name(m, n, event_name(ev), err);
+	if (st)
+		return st;
+	node_identify(m, n);
+	return goroutine_push(g, n, err);
+}
+
+enum status map_region_end(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct goroutine *g;
+	struct node *n;
+	enum status st = goroutine_get(m, ev->g, &g, err);
+
+	if (st)
+		return st;
+	n = goroutine_region(g);
+	if (!n) {
+		/* Begun before the capture: it shows from the capture's start. */
+		st = new_region(m, g, event_task(ev), m->first_time, ev->wire_time, &n, err);
+		if (!st)
+			st = node_set_name(m, n, event_name(ev), err);
+		if (st)
+			return st;
+		n->cut_start = true;
+		node_identify(m, n);
+	}
+	return node_end(m, n, ev->time, err);
+}
+
+enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct slice message = event_log_message(ev), category = event_log_category(ev);
+	struct pending p = { .time = ev->time, .goroutine = ev->g };
+	const struct recent_task *sent;
+	struct goroutine *g;
+	struct node *place;
+	enum status st = goroutine_get(m, ev->g, &g, err);
+
+	if (!st)
+		st = find_place(m, g, event_task(ev), &place, &sent, err);
+	if (!st && !place) {
+		/* The span it belongs to was sent: count it, an id is never sent twice. */
+		m->sum.dropped_events++;
+		return ST_OK;
+	}
+	if (!st)
+		st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &p.name,
+				    err);
+	if (st)
+		return st;
+	p.message = mem_alloc(sizeof(*p.message) + message.len);
+	if (!p.message)
+		return err_nomem(err, "a log message");
+	p.message->len = message.len;
+	if (message.len)
+		memcpy(p.message->text, message.ptr, message.len);
+	m->sum.logs++;
+	return node_add_event(m, place, &p, err);
+}
