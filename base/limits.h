@@ -28,4 +28,12 @@
 #define MAX_CPU_SAMPLES ((size_t)1 << 26)  /* of one generation */
 #define MAX_TABLE_RECORDS ((size_t)1 << 28) /* strings or stacks of one generation */
 
+/* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */
+#define DEFAULT_BATCH_BYTES ((size_t)3584 << 10) /* serialized, uncompressed */
+#define MIN_BATCH_BYTES ((size_t)256 << 10)      /* so that one resource and one span fit */
+#define MAX_BATCH_BYTES ((size_t)64 << 20)       /* OTLP's own limit for a request */
+#define MAX_BATCH_SPANS ((size_t)8192)
+#define MAX_SPAN_BYTES ((size_t)1 << 20)        /* serialized; above it, events go first */
+#define MAX_RESOURCE_BYTES ((size_t)64 << 10)   /* serialized */
+
 #endif /* BASE_LIMITS_H */

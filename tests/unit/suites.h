@@ -3,13 +3,16 @@
  *
  * tests/unit/test_<module>.c tests <module> through its header alone and
  * exports one function that builds its suite; tests/unit/main.c lists it. A
- * suite prints nothing when it passes, except one SKIP line if it cannot run.
+ * suite prints nothing when it passes, except its seed and one SKIP line if it
+ * cannot run.
  */
 #ifndef TESTS_UNIT_SUITES_H
 #define TESTS_UNIT_SUITES_H
 
 #include <check.h>
 
+Suite *otlp_batch_suite(void);
+Suite *otlp_json_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */
