@@ -9,6 +9,8 @@ static const struct {
 	const char *name;
 	Suite *(*make)(void);
 } suites[] = {
+	{ "file_out", file_out_suite },
+	{ "gzip", gzip_suite },
 	{ "otlp_batch", otlp_batch_suite },
 	{ "otlp_json", otlp_json_suite },
 	{ "utf8", utf8_suite },

@@ -11,6 +11,8 @@
 
 #include <check.h>
 
+Suite *file_out_suite(void);
+Suite *gzip_suite(void);
 Suite *otlp_batch_suite(void);
 Suite *otlp_json_suite(void);
 Suite *utf8_suite(void);
