@@ -35,5 +35,9 @@
 #define MAX_BATCH_SPANS ((size_t)8192)
 #define MAX_SPAN_BYTES ((size_t)1 << 20)        /* serialized; above it, events go first */
 #define MAX_RESOURCE_BYTES ((size_t)64 << 10)   /* serialized */
+#define MAX_RESPONSE_BYTES ((size_t)4 << 20)    /* of a receiver's answer */
+#define MAX_RESPONSE_UNPACKED ((size_t)16 << 20) /* memory its messages may take */
+#define MAX_SERVER_TEXT 1024u                   /* of its words in our messages */
+#define MAX_URL_BYTES 2048u
 
 #endif /* BASE_LIMITS_H */

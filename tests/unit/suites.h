@@ -11,6 +11,9 @@
 
 #include <check.h>
 
+Suite *backoff_suite(void);
+Suite *classify_suite(void);
+Suite *endpoint_suite(void);
 Suite *file_out_suite(void);
 Suite *gzip_suite(void);
 Suite *otlp_batch_suite(void);
