@@ -68,6 +68,10 @@ $(UNIT): $(call obj,$(UNIT_SRC)) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 
+# Micro benchmarks: build/release/bench/NAME for tests/bench/NAME.c.
+$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libflightspan.a
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: check-unit check-descriptors
 check-unit: $(UNIT) ## unit tests of this variant
 	$(Q)$(if $(SAN),CK_FORK=no) $(UNIT)

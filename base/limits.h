@@ -38,4 +38,16 @@
 #define MAX_RESIDENCY_DEPTH ((size_t)1 << 20)    /* open tasks and regions of a goroutine */
 #define RECENT_TASKS ((size_t)1 << 14)           /* ended tasks whose ids are remembered */
 
+/* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */
+#define DEFAULT_BATCH_BYTES ((size_t)3584 << 10) /* serialized, uncompressed */
+#define MIN_BATCH_BYTES ((size_t)256 << 10)      /* so that one resource and one span fit */
+#define MAX_BATCH_BYTES ((size_t)64 << 20)       /* OTLP's own limit for a request */
+#define MAX_BATCH_SPANS ((size_t)8192)
+#define MAX_SPAN_BYTES ((size_t)1 << 20)        /* serialized; above it, events go first */
+#define MAX_RESOURCE_BYTES ((size_t)64 << 10)   /* serialized */
+#define MAX_RESPONSE_BYTES ((size_t)4 << 20)    /* of a receiver's answer */
+#define MAX_RESPONSE_UNPACKED ((size_t)16 << 20) /* memory its messages may take */
+#define MAX_SERVER_TEXT 1024u                   /* of its words in our messages */
+#define MAX_URL_BYTES 2048u
+
 #endif /* BASE_LIMITS_H */

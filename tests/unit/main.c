@@ -9,7 +9,10 @@ static const struct {
 	const char *name;
 	Suite *(*make)(void);
 } suites[] = {
-	{ "utf8", utf8_suite },
+	{ "backoff", backoff_suite },	  { "classify", classify_suite },
+	{ "endpoint", endpoint_suite },	  { "file_out", file_out_suite },
+	{ "gzip", gzip_suite },		  { "otlp_batch", otlp_batch_suite },
+	{ "otlp_json", otlp_json_suite }, { "utf8", utf8_suite },
 };
 
 /* Runs all suites, or the one that TEST names. CK_FORK and CK_VERBOSITY are libcheck's. */

@@ -3,13 +3,21 @@
  *
  * tests/unit/test_<module>.c tests <module> through its header alone and
  * exports one function that builds its suite; tests/unit/main.c lists it. A
- * suite prints nothing when it passes, except one SKIP line if it cannot run.
+ * suite prints nothing when it passes, except its seed and one SKIP line if it
+ * cannot run.
  */
 #ifndef TESTS_UNIT_SUITES_H
 #define TESTS_UNIT_SUITES_H
 
 #include <check.h>
 
+Suite *backoff_suite(void);
+Suite *classify_suite(void);
+Suite *endpoint_suite(void);
+Suite *file_out_suite(void);
+Suite *gzip_suite(void);
+Suite *otlp_batch_suite(void);
+Suite *otlp_json_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */

@@ -1,0 +1,51 @@
+/*
+ * classify: what one send attempt's outcome means.
+ *
+ * A pure function over tables: first libcurl's code, then the HTTP status, then
+ * words in the body. The rules are OTLP's (only 429, 502, 503 and 504 may be
+ * sent again) plus what real receivers do (a Collector says "too large" with
+ * 400). Nothing is logged, sent or kept here.
+ */
+#ifndef EXPORTER_CLASSIFY_H
+#define EXPORTER_CLASSIFY_H
+
+#include "base/slice.h"
+
+enum send_class {
+	SEND_ACCEPTED,	/* acknowledged; the body may tell of rejected spans */
+	SEND_RETRY,	/* the receiver asks for patience: same bytes again, later */
+	SEND_TRANSPORT, /* no or half an answer: same bytes again on a new connection */
+	SEND_TOO_BIG,	/* fewer spans at once may pass */
+	SEND_CONFIG,	/* address, path, credentials or headers are wrong; not the data's fault */
+	SEND_TLS,	/* certificates or keys are wrong */
+	SEND_PERMANENT, /* these bytes will never be taken */
+	SEND_OURS,	/* our bug, or no memory */
+};
+
+/* What came back; texts are borrowed and may be empty. */
+struct attempt {
+	int rc;			   /* CURLcode */
+	long status;		   /* HTTP status, 0 if none came */
+	struct slice content_type; /* header value */
+	struct slice retry_after;  /* header value */
+	struct slice body;	   /* what of it was read */
+	int64_t now_s;		   /* Unix time, for a Retry-After that is a date */
+};
+
+struct verdict {
+	enum send_class class;
+	uint64_t wait_ns; /* what Retry-After asks for; 0 if it does not */
+	bool protobuf;	  /* the body is whole and says it is protobuf */
+};
+
+struct verdict classify(const struct attempt *a);
+
+/*
+ * A Retry-After value: seconds, or an HTTP date. 0 if it is neither, or is past.
+ * At most RETRY_WAIT_MAX_NS.
+ */
+uint64_t retry_after_ns(struct slice value, int64_t now_s);
+
+#define RETRY_WAIT_MAX_NS ((uint64_t)600 * 1000000000)
+
+#endif /* EXPORTER_CLASSIFY_H */

@@ -1,0 +1,306 @@
+#include "exporter/otlp_batch.h"
+
+#include <assert.h>
+
+#include "exporter/otlp_json.h"
+#include "exporter/otlp_wire.h"
+
+/* JSON may take six bytes for one of a text: room for the largest span. */
+#define SPAN_ROOM (8 * MAX_SPAN_BYTES)
+
+/* Between the parts of the JSON form; the protobuf form has lengths instead. */
+#define JSON_HEAD "{\"resourceSpans\":[{\"resource\":"
+#define JSON_SCOPES ",\"scopeSpans\":["
+#define JSON_SCOPE "{\"scope\":"
+#define JSON_SPANS ",\"spans\":["
+#define JSON_TAIL "]}]}"
+
+/* At most this much stands around one scope's spans, in both forms. */
+#define SCOPE_ROOM (sizeof(JSON_SCOPE JSON_SPANS) + JSON_SCOPE_BOUND + 8)
+/* ... and around the resource and the scopes. */
+#define MESSAGE_ROOM (sizeof(JSON_HEAD JSON_SCOPES JSON_TAIL) + 32)
+
+void otlp_batch_init(struct otlp_batch *b, enum otlp_format format, size_t max_bytes,
+		     size_t max_spans)
+{
+	assert(max_bytes >= MIN_BATCH_BYTES && max_bytes <= MAX_BATCH_BYTES && max_spans);
+	*b = (struct otlp_batch){
+		.format = format,
+		.max_bytes = max_bytes,
+		.max_spans = max_spans,
+	};
+	buf_init(&b->resource, 8 * MAX_RESOURCE_BYTES);
+	for (size_t i = 0; i < N_SCOPES; i++)
+		buf_init(&b->body[i], max_bytes + 8 * MAX_RESOURCE_BYTES + SPAN_ROOM);
+}
+
+void otlp_batch_release(struct otlp_batch *b)
+{
+	buf_release(&b->resource);
+	for (size_t i = 0; i < N_SCOPES; i++)
+		buf_release(&b->body[i]);
+	b->gap = 0;
+	otlp_batch_clear(b);
+}
+
+void otlp_batch_clear(struct otlp_batch *b)
+{
+	for (size_t i = 0; i < N_SCOPES; i++) {
+		buf_clear(&b->body[i]);
+		b->body[i].len = b->gap;
+	}
+	b->n_spans = 0;
+	b->finished = false;
+}
+
+static void encode_resource(struct otlp_batch *b, const struct resource *r)
+{
+	size_t n = wire_resource_fit(r, MAX_RESOURCE_BYTES);
+	size_t room = b->format == OTLP_JSON ? json_resource_bound(r, n) : wire_resource_size(r, n);
+	uint8_t *end;
+
+	buf_clear(&b->resource);
+	if (!buf_reserve(&b->resource, room))
+		return;
+	if (b->format == OTLP_JSON)
+		end = json_resource_put(b->resource.ptr, r, n);
+	else
+		end = wire_resource_put(b->resource.ptr, r, n);
+	b->resource.len = (size_t)(end - b->resource.ptr);
+}
+
+enum status otlp_batch_resource(struct otlp_batch *b, const struct resource *r, struct err *err)
+{
+	assert(!b->n_spans && !b->finished);
+	b->gap = 0;
+	encode_resource(b, r);
+	if (b->resource.failed)
+		return buf_status(&b->resource, "the resource", err);
+	b->fixed_bytes = MESSAGE_ROOM + b->resource.len + N_SCOPES * SCOPE_ROOM;
+	for (size_t i = 0; i < N_SCOPES; i++) {
+		buf_clear(&b->body[i]);
+		if (!buf_reserve(&b->body[i], b->fixed_bytes))
+			return buf_status(&b->body[i], "a batch", err);
+	}
+	b->gap = b->fixed_bytes;
+	otlp_batch_clear(b);
+	return ST_OK;
+}
+
+/* Encode one span as a `spans` entry. `repair` as in otlp_wire.h. */
+static bool put_wire(struct buf *body, const struct span *span, size_t size, bool repair,
+		     bool *ascii)
+{
+	uint8_t *p;
+
+	if (!buf_reserve(body, wire_head_size(size) + size))
+		return false;
+	p = wire_head_put(body->ptr + body->len, WIRE_TAG(2), size);
+	p = wire_span_put(p, span, repair, ascii);
+	body->len = (size_t)(p - body->ptr);
+	return true;
+}
+
+static void add_wire(struct buf *body, const struct span *span, size_t size)
+{
+	size_t start = body->len;
+	bool ascii;
+	struct span fit;
+
+	if (!put_wire(body, span, size, false, &ascii) || ascii || wire_span_clean(span))
+		return;
+	/* Rare: something to repair, which makes the span longer. */
+	body->len = start;
+	size = wire_span_size(span, true);
+	if (size > MAX_SPAN_BYTES) {
+		fit = *span;
+		wire_span_trim(&fit, MAX_SPAN_BYTES);
+		span = &fit;
+		size = wire_span_size(span, true);
+	}
+	put_wire(body, span, size, true, &ascii);
+}
+
+static void add_json(struct buf *body, const struct span *span, bool first)
+{
+	uint8_t *p;
+
+	if (!buf_reserve(body, json_span_bound(span) + 1))
+		return;
+	p = body->ptr + body->len;
+	if (!first)
+		*p++ = ',';
+	p = json_span_put(p, span);
+	body->len = (size_t)(p - body->ptr);
+}
+
+/* What the message would have now, or a little more. */
+static size_t total_bytes(const struct otlp_batch *b)
+{
+	size_t total = b->fixed_bytes;
+
+	for (size_t i = 0; i < N_SCOPES; i++)
+		total += b->body[i].len - b->gap;
+	return total;
+}
+
+static bool any_bit(const uint8_t *id, size_t len)
+{
+	uint8_t bits = 0;
+
+	for (size_t i = 0; i < len; i++)
+		bits |= id[i];
+	return bits;
+}
+
+enum status otlp_batch_add(struct otlp_batch *b, const struct span *span, struct err *err)
+{
+	struct buf *body = &b->body[span->scope];
+	size_t start = body->len;
+	size_t size = wire_span_size(span, false);
+	struct span fit;
+
+	assert(b->gap && !b->finished);
+	/* One bad id makes some backends refuse the whole batch. */
+	assert(any_bit(span->trace_id, TRACE_ID_BYTES) && any_bit(span->span_id, SPAN_ID_BYTES));
+	if (b->n_spans == b->max_spans)
+		return ST_END;
+	if (size > MAX_SPAN_BYTES) {
+		fit = *span;
+		wire_span_trim(&fit, MAX_SPAN_BYTES);
+		span = &fit;
+		size = wire_span_size(span, false);
+	}
+	if (b->format == OTLP_JSON)
+		add_json(body, span, start == b->gap);
+	else
+		add_wire(body, span, size);
+	if (body->failed) {
+		enum status st = buf_status(body, "a batch of spans", err);
+
+		body->len = start;
+		body->failed = ST_OK;
+		return st;
+	}
+	if (b->n_spans && total_bytes(b) > b->max_bytes) {
+		body->len = start;
+		return ST_END;
+	}
+	b->n_spans++;
+	return ST_OK;
+}
+
+/* The length of a ScopeSpans message: its scope, then spans that are there already. */
+static size_t scope_size(const struct otlp_batch *b, size_t scope)
+{
+	size_t name = wire_scope_size((enum span_scope)scope);
+
+	return wire_head_size(name) + name + b->body[scope].len - b->gap;
+}
+
+static uint8_t *put_scope_head(const struct otlp_batch *b, uint8_t *p, size_t scope)
+{
+	size_t name = wire_scope_size((enum span_scope)scope);
+
+	if (b->format == OTLP_JSON) {
+		memcpy(p, JSON_SCOPE, sizeof(JSON_SCOPE) - 1);
+		p = json_scope_put(p + sizeof(JSON_SCOPE) - 1, (enum span_scope)scope);
+		memcpy(p, JSON_SPANS, sizeof(JSON_SPANS) - 1);
+		return p + sizeof(JSON_SPANS) - 1;
+	}
+	p = wire_head_put(p, WIRE_TAG(2), scope_size(b, scope));
+	p = wire_head_put(p, WIRE_TAG(1), name);
+	return wire_scope_put(p, (enum span_scope)scope);
+}
+
+static size_t resource_spans_size(const struct otlp_batch *b)
+{
+	size_t size = wire_head_size(b->resource.len) + b->resource.len;
+
+	for (size_t i = 0; i < N_SCOPES; i++) {
+		size_t scope = scope_size(b, i);
+
+		if (b->body[i].len > b->gap)
+			size += wire_head_size(scope) + scope;
+	}
+	return size;
+}
+
+static uint8_t *put_message_head(const struct otlp_batch *b, uint8_t *p)
+{
+	if (b->format == OTLP_JSON) {
+		memcpy(p, JSON_HEAD, sizeof(JSON_HEAD) - 1);
+		p += sizeof(JSON_HEAD) - 1;
+	} else {
+		p = wire_head_put(p, WIRE_TAG(1), resource_spans_size(b));
+		p = wire_head_put(p, WIRE_TAG(1), b->resource.len);
+	}
+	if (b->resource.len)
+		memcpy(p, b->resource.ptr, b->resource.len);
+	p += b->resource.len;
+	if (b->format == OTLP_JSON) {
+		memcpy(p, JSON_SCOPES, sizeof(JSON_SCOPES) - 1);
+		p += sizeof(JSON_SCOPES) - 1;
+	}
+	return p;
+}
+
+/* Append all scopes but `first`, which is where the message is put together. */
+static void append_others(struct otlp_batch *b, size_t first)
+{
+	struct buf *whole = &b->body[first];
+	bool json = b->format == OTLP_JSON;
+
+	if (json)
+		buf_str(whole, "]}");
+	for (size_t i = 0; i < N_SCOPES; i++) {
+		struct slice spans = { b->body[i].ptr + b->gap, b->body[i].len - b->gap };
+		uint8_t head[SCOPE_ROOM];
+
+		if (i == first || !spans.len)
+			continue;
+		buf_str(whole, json ? "," : "");
+		buf_add(whole, head, (size_t)(put_scope_head(b, head, i) - head));
+		buf_slice(whole, spans);
+		buf_str(whole, json ? "]}" : "");
+	}
+	if (json)
+		buf_str(whole, JSON_TAIL);
+}
+
+/*
+ * The largest body becomes the message: the headers go into the gap before it,
+ * right-aligned, and only the smaller bodies are copied.
+ */
+enum status otlp_batch_finish(struct otlp_batch *b, struct slice *out, struct err *err)
+{
+	size_t largest = 0;
+	struct buf head;
+	uint8_t *end;
+	enum status st;
+
+	assert(!b->finished);
+	*out = (struct slice){ 0 };
+	b->finished = true;
+	if (!b->n_spans)
+		return ST_OK;
+	for (size_t i = 1; i < N_SCOPES; i++) {
+		if (b->body[i].len > b->body[largest].len)
+			largest = i;
+	}
+	buf_init(&head, b->gap);
+	if (!buf_reserve(&head, b->gap))
+		return buf_status(&head, "a batch header", err);
+	end = put_message_head(b, head.ptr);
+	end = put_scope_head(b, end, largest);
+	head.len = (size_t)(end - head.ptr);
+	assert(head.len <= b->gap);
+	memcpy(b->body[largest].ptr + b->gap - head.len, head.ptr, head.len);
+	append_others(b, largest);
+	st = buf_status(&b->body[largest], "a finished batch", err);
+	if (!st)
+		*out = (struct slice){ b->body[largest].ptr + b->gap - head.len,
+				       b->body[largest].len - b->gap + head.len };
+	buf_release(&head);
+	return st;
+}

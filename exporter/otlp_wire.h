@@ -1,0 +1,56 @@
+/*
+ * otlp_wire: one span, resource or scope as OTLP protobuf bytes.
+ *
+ * The hot path of every export: sizes are computed from the lengths, then the
+ * bytes are written once, front to back, with no allocation and no bounds check,
+ * so the caller makes room first. Fields are written in the order of their
+ * numbers and default values are left out, as protobuf-c would: the tests pack
+ * again what protobuf-c unpacked and expect the same bytes.
+ * Texts are taken as they are (`repair` false) or with every invalid UTF-8 byte
+ * replaced (`repair` true); size and put must agree on that.
+ */
+#ifndef EXPORTER_OTLP_WIRE_H
+#define EXPORTER_OTLP_WIRE_H
+
+#include "mapping/span.h"
+
+/* The bytes of the Span message itself, without a tag and a length in front. */
+size_t wire_span_size(const struct span *s, bool repair);
+
+/*
+ * Write the message; returns the first byte after it. *ascii tells whether all
+ * texts were ASCII; if not and `repair` was false, ask wire_span_clean().
+ */
+uint8_t *wire_span_put(uint8_t *to, const struct span *s, bool repair, bool *ascii);
+
+/* Are all texts of the span valid UTF-8? */
+bool wire_span_clean(const struct span *s);
+
+/*
+ * Make the span fit `max` bytes (at least 1 KiB) however its texts are repaired:
+ * the last events go first, then the last attributes, then links, each counted
+ * in the span's dropped counts; a name that is still too long is cut.
+ * Changes the struct only, never what it points at.
+ */
+void wire_span_trim(struct span *s, size_t max);
+
+/* How many of the resource's attributes fit `max` bytes. */
+size_t wire_resource_fit(const struct resource *r, size_t max);
+
+/* A Resource message of the first `n` attributes, repaired; the others are counted. */
+size_t wire_resource_size(const struct resource *r, size_t n);
+uint8_t *wire_resource_put(uint8_t *to, const struct resource *r, size_t n);
+
+/* An InstrumentationScope message: "flightspan.task" and the version. */
+const char *scope_name(enum span_scope scope);
+size_t wire_scope_size(enum span_scope scope);
+uint8_t *wire_scope_put(uint8_t *to, enum span_scope scope);
+
+/* A tag byte and a length-delimited field's length, at most 11 bytes; and its size. */
+uint8_t *wire_head_put(uint8_t *to, uint8_t tag, size_t len);
+size_t wire_head_size(size_t len);
+
+/* Tags of length-delimited fields: number << 3 | 2. */
+#define WIRE_TAG(field) ((uint8_t)((field) << 3 | 2))
+
+#endif /* EXPORTER_OTLP_WIRE_H */

@@ -1,0 +1,80 @@
+#include "exporter/endpoint.h"
+
+#include "tests/unit/suites.h"
+
+/* `shown` NULL: the same as `url`. `url` NULL: refused. */
+static const struct {
+	const char *base, *url, *shown;
+} rows[] = {
+	{ "http://localhost:4318", "http://localhost:4318/v1/traces", NULL },
+	{ "http://localhost:4318/", "http://localhost:4318/v1/traces", NULL },
+	{ "HTTP://localhost", "http://localhost/v1/traces", NULL },
+	{ "https://otlp.example/base", "https://otlp.example/base/v1/traces", NULL },
+	{ "https://otlp.example/base/", "https://otlp.example/base/v1/traces", NULL },
+	{ "https://otlp.example/v1/traces", "https://otlp.example/v1/traces", NULL },
+	{ "https://otlp.example/x/v1/traces/", "https://otlp.example/x/v1/traces", NULL },
+	{ "http://h/xv1/traces", "http://h/xv1/traces/v1/traces", NULL },
+	{ "http://h/v1/tracesx", "http://h/v1/tracesx/v1/traces", NULL },
+	{ "http://[::1]:4318", "http://[::1]:4318/v1/traces", NULL },
+	{ "http://h#part", "http://h/v1/traces", NULL },
+	{ "http://h/a%20b", "http://h/a%20b/v1/traces", NULL },
+	{ "http://me:secret@h:1", "http://me:secret@h:1/v1/traces", "http://h:1/v1/traces" },
+	{ "https://me@h", "https://me@h/v1/traces", "https://h/v1/traces" },
+	{ "http://h?key=secret", "http://h/v1/traces?key=secret", "http://h/v1/traces" },
+	{ "localhost:4318", NULL, NULL },
+	{ "localhost", NULL, NULL },
+	{ "file:///etc/secret", NULL, NULL },
+	{ "ftp://h/", NULL, NULL },
+	{ "unix:/secret", NULL, NULL },
+	{ "http://", NULL, NULL },
+	{ "http://me:secret@h:99999", NULL, NULL },
+	{ "http://h /secret", NULL, NULL },
+	{ "", NULL, NULL },
+};
+
+START_TEST(urls)
+{
+	struct endpoint e;
+	struct err err = ERR_INIT;
+	enum status st = endpoint_parse(&e, rows[_i].base, &err);
+
+	if (!rows[_i].url) {
+		ck_assert_msg(st == ST_CONFIG, "%s: %s", rows[_i].base, e.url);
+		ck_assert_msg(!strstr(err.msg, "secret"), "%s", err.msg);
+		return;
+	}
+	ck_assert_msg(st == ST_OK, "%s: %s", rows[_i].base, err.msg);
+	ck_assert_str_eq(e.url, rows[_i].url);
+	ck_assert_str_eq(e.shown, rows[_i].shown ? rows[_i].shown : rows[_i].url);
+}
+END_TEST
+
+START_TEST(long_ones_are_refused)
+{
+	char base[2 * MAX_URL_BYTES] = "http://h/";
+	struct endpoint e;
+	struct err err = ERR_INIT;
+
+	memset(base + 9, 'x', sizeof(base) - 10);
+	ck_assert_int_eq(endpoint_parse(&e, base, &err), ST_CONFIG);
+	for (size_t len = MAX_URL_BYTES - 40; len < MAX_URL_BYTES + 5; len++) {
+		memset(base + 9, 'x', len - 9);
+		base[len] = '\0';
+		if (endpoint_parse(&e, base, &err) == ST_OK)
+			ck_assert_uint_eq(strlen(e.url), len + sizeof("/v1/traces") - 1);
+		else
+			ck_assert_uint_ge(len + sizeof("/v1/traces"), MAX_URL_BYTES - 12);
+	}
+}
+END_TEST
+
+Suite *endpoint_suite(void)
+{
+	Suite *s = suite_create("endpoint");
+	TCase *t = tcase_create("endpoint");
+
+	tcase_add_loop_test(t, urls, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(t, long_ones_are_refused);
+	suite_add_tcase(s, t);
+	return s;
+}
