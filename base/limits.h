@@ -28,4 +28,11 @@
 #define MAX_CPU_SAMPLES ((size_t)1 << 26)  /* of one generation */
 #define MAX_TABLE_RECORDS ((size_t)1 << 28) /* strings or stacks of one generation */
 
+/* Configuration: one file, and what its values come to after substitution. */
+#define MAX_CONFIG_FILE_BYTES ((size_t)1 << 20)
+#define MAX_CONFIG_NODES ((size_t)10000)
+#define MAX_CONFIG_DEPTH 32u
+#define MAX_CONFIG_VALUE_BYTES ((size_t)64 << 10) /* one value */
+#define MAX_CONFIG_BYTES ((size_t)16 << 20)       /* all memory of one loaded file */
+
 #endif /* BASE_LIMITS_H */
