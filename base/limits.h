@@ -50,4 +50,11 @@
 #define MAX_SERVER_TEXT 1024u                   /* of its words in our messages */
 #define MAX_URL_BYTES 2048u
 
+/* Configuration: one file, and what its values come to after substitution. */
+#define MAX_CONFIG_FILE_BYTES ((size_t)1 << 20)
+#define MAX_CONFIG_NODES ((size_t)10000)
+#define MAX_CONFIG_DEPTH 32u
+#define MAX_CONFIG_VALUE_BYTES ((size_t)64 << 10) /* one value */
+#define MAX_CONFIG_BYTES ((size_t)16 << 20)       /* all memory of one loaded file */
+
 #endif /* BASE_LIMITS_H */
