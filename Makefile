@@ -79,4 +79,23 @@ check-unit: $(UNIT) ## unit tests of this variant
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
 
+# Golden and differential tests; the assembler makes their hand-written traces.
+ASM_OBJ := $(call obj,$(wildcard tests/asm/*.c))
+$(B)/asm: $(ASM_OBJ) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# The program under test; as long as some commands are not there, one with stand-ins for them.
+PROGRAM := $(B)/$(if $(and $(wildcard cli/cmd_convert.c),$(wildcard cli/cmd_stats.c)),flightspan,reader)
+$(B)/reader: $(call obj,$(CLI_SRC) tests/tool_commands.c) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/timesort_check: $(B)/tests/diff/timesort_check.o $(B)/libflightspan.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: check-diff
+check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check ## our reading of traces against go tool trace
+	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
