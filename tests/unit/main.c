@@ -11,7 +11,7 @@ static const struct {
 } suites[] = {
 	{ "backoff", backoff_suite },	  { "classify", classify_suite },
 	{ "endpoint", endpoint_suite },	  { "file_out", file_out_suite },
-	{ "gzip", gzip_suite },		  { "otlp_batch", otlp_batch_suite },
+	{ "gotext", gotext_suite },	  { "gzip", gzip_suite },		  { "otlp_batch", otlp_batch_suite },
 	{ "otlp_json", otlp_json_suite }, { "utf8", utf8_suite },
 };
 

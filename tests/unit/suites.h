@@ -15,6 +15,7 @@ Suite *backoff_suite(void);
 Suite *classify_suite(void);
 Suite *endpoint_suite(void);
 Suite *file_out_suite(void);
+Suite *gotext_suite(void);
 Suite *gzip_suite(void);
 Suite *otlp_batch_suite(void);
 Suite *otlp_json_suite(void);
