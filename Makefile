@@ -30,9 +30,10 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 LIB_SRC := $(wildcard base/*.c config/*.c collector/*/*.c mapping/*.c exporter/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
+TEST_SRC := $(wildcard tests/support/*.c) tests/asm/asm.c tests/asm/unquote.c
 PROTO := $(wildcard exporter/proto/*.proto)
 PROTO_SRC := $(PROTO:exporter/proto/%.proto=$(GEN)/%.pb-c.c)
-HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*.h)
+HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*/*.h)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(PROTO_SRC))
 
@@ -64,7 +65,7 @@ $(B)/gen/%.o: $(GEN)/%.c | $(PROTO_SRC)
 # Unit tests. TEST=name runs one suite, CK_FORK=no one process (always under sanitizers).
 UNIT := $(B)/unit
 $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(shell pkg-config --cflags check)
-$(UNIT): $(call obj,$(UNIT_SRC)) $(B)/libflightspan.a
+$(UNIT): $(call obj,$(UNIT_SRC) $(TEST_SRC)) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 
@@ -91,11 +92,12 @@ $(B)/reader: $(call obj,$(CLI_SRC) tests/tool_commands.c) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/timesort_check: $(B)/tests/diff/timesort_check.o $(B)/libflightspan.a
+.PRECIOUS: $(B)/tests/diff/%.o
+$(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: check-diff
-check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check ## our reading of traces against go tool trace
+check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

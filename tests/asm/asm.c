@@ -7,13 +7,15 @@
 
 /* What one run works on. */
 struct assembler {
-	struct slice rest; /* of the text, behind the current line */
-	struct slice line; /* the current line; tokens are taken off its front */
+	struct slice rest;   /* of the text, behind the current line */
+	struct slice line;   /* the current line; tokens are taken off its front */
 	unsigned int number; /* of the current line, from 1 */
 	struct buf *out;
 	struct buf data; /* scratch: an unquoted data line */
-	size_t batch;    /* where the size of the open size=auto batch belongs */
-	bool wide;       /* that size takes ten bytes */
+	size_t batch;	 /* where the size of the open size=auto batch belongs */
+	bool wide;	 /* that size takes ten bytes */
+	unsigned int version;
+	uint64_t gen; /* of the last Generation line; 0: none, or it is ended */
 	struct err *err;
 };
 
@@ -28,6 +30,11 @@ static enum status fail(const struct assembler *a, const char *what, struct slic
 static bool is_space(uint8_t c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
 }
 
 /* The next line as it stands, comments and all. */
@@ -239,10 +246,107 @@ static enum status add_record(struct assembler *a, uint8_t type)
 	return st;
 }
 
+static enum status add_line(struct assembler *a, struct slice name);
+
+/* Assemble lines of our own in between. They are known to be right. */
+static enum status add_text(struct assembler *a, struct slice text)
+{
+	struct slice rest = a->rest;
+	unsigned int number = a->number;
+	struct slice name;
+	enum status st = ST_OK;
+
+	a->rest = text;
+	while (!st && (name = next_record(a)).len)
+		st = add_line(a, name);
+	a->rest = rest;
+	a->number = number;
+	a->line.len = 0;
+	return st;
+}
+
+static enum status end_generation(struct assembler *a)
+{
+	bool mark = a->gen && a->version >= 26;
+
+	a->gen = 0;
+	return mark ? add_text(a, SLICE("EndOfGeneration\n")) : ST_OK;
+}
+
+/* The lines that Generation gen=N stands for. */
+static enum status add_generation(struct assembler *a)
+{
+	static const char names[] =
+		"Strings\nString id=1\ndata=\"alpha\"\nString id=2\ndata=\"beta\"\n"
+		"String id=3\ndata=\"gamma\"\nString id=4\ndata=\"main.work\"\n"
+		"String id=5\ndata=\"main.go\"\n";
+	static const char stacks[] = "Stacks\nStack id=1 nframes=1\npc=4096 func=4 file=5 line=10\n"
+				     "Stack id=2 nframes=2\npc=4096 func=4 file=5 line=10\n"
+				     "pc=8192 func=3 file=5 line=20\n";
+	unsigned long long gen;
+	uint64_t n;
+	struct buf text;
+	enum status st = take_number(a, "gen", &n);
+
+	if (!st)
+		st = no_more(a);
+	if (!st)
+		st = end_generation(a);
+	if (st)
+		return st;
+	a->gen = gen = n;
+	buf_init(&text, 4096);
+	for (unsigned int i = 0; i < 3; i++) {
+		buf_printf(&text, "EventBatch gen=%llu m=-1 time=%llu size=auto\n", gen,
+			   gen * 1000);
+		if (i)
+			buf_str(&text, i == 1 ? names : stacks);
+		else
+			buf_printf(&text, "%sFrequency freq=1000000000\n",
+				   a->version < 25 ? "" : "Sync\n");
+		if (!i && a->version >= 25)
+			buf_printf(&text, "ClockSnapshot dt=0 mono=%llu sec=%llu nsec=%llu\n",
+				   gen * 1000, 1700000000 + gen, gen % 1000);
+	}
+	st = buf_status(&text, "a generation", a->err);
+	if (!st)
+		st = add_text(a, buf_view(&text));
+	buf_release(&text);
+	return st;
+}
+
+/* A batch of the generation at hand. */
+static enum status add_thread(struct assembler *a)
+{
+	uint64_t m, time;
+	enum status st = take_number(a, "m", &m);
+
+	if (!st)
+		st = take_number(a, "time", &time);
+	if (!st)
+		st = no_more(a);
+	if (st)
+		return st;
+	end_batch(a);
+	buf_u8(a->out, EV_EVENT_BATCH);
+	buf_uvarint(a->out, a->gen);
+	buf_uvarint(a->out, m);
+	buf_uvarint(a->out, time);
+	a->batch = a->out->len;
+	a->wide = false;
+	return ST_OK;
+}
+
 static enum status add_line(struct assembler *a, struct slice name)
 {
 	enum status st;
 
+	if (slice_is(name, "Generation"))
+		return add_generation(a);
+	if (slice_is(name, "Thread"))
+		return add_thread(a);
+	if (slice_is(name, "EndOfGeneration"))
+		a->gen = 0;
 	if (slice_is(name, "EndBatch")) {
 		end_batch(a);
 		return no_more(a);
@@ -266,8 +370,10 @@ static enum status add_header(struct assembler *a)
 	struct slice trace = next_record(a);
 	struct slice version = take_token(a);
 
-	if (!slice_is(trace, "Trace") || !starts_with(version, "Go1.") || version.len != 6)
+	if (!slice_is(trace, "Trace") || !starts_with(version, "Go1.") || version.len != 6 ||
+	    !is_digit(version.ptr[4]) || !is_digit(version.ptr[5]))
 		return fail(a, "expected Trace Go1.NN, got", trace);
+	a->version = (version.ptr[4] - '0') * 10u + (version.ptr[5] - '0');
 	buf_str(a->out, "go 1.");
 	buf_add(a->out, version.ptr + 4, 2);
 	buf_add(a->out, " trace\0\0", 9);
@@ -290,6 +396,8 @@ enum status asm_assemble(struct slice text, struct buf *out, struct err *err)
 		if (!st)
 			st = buf_status(out, "the trace", err);
 	}
+	if (!st)
+		st = end_generation(&a);
 	end_batch(&a);
 	if (!st)
 		st = buf_status(out, "the trace", err);

@@ -13,6 +13,10 @@
  *   EndBatch      ends such a batch and writes nothing
  *   Raw           and a data line: these bytes, whatever they mean
  *   arg=-1        2^64-1; and every record is known to every version
+ *   Generation gen=N  from 1.26 on ends the one before, then writes a sync batch
+ *                 of 1 GHz, strings 1 to 5 and stacks 1 and 2, all at time 1000*N;
+ *                 the end of the text ends it, or an EndOfGeneration line
+ *   Thread m=M time=T  an EventBatch of that generation with size=auto
  */
 #ifndef TESTS_ASM_ASM_H
 #define TESTS_ASM_ASM_H

@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh BUILD: our reading of traces against `go tool trace`, two traces at a time.
 #
-# BUILD holds asm and timesort_check; PROGRAM is the program under test. Prints a line per
+# BUILD holds asm and the *_check programs; PROGRAM is the program under test. Prints a line per
 # failure and the totals. Without Go 1.25 or newer it says so and does nothing. JOBS (2) is
 # how many run at a time; SHARED_TRACES a folder of more traces, *.trace.zst.
 set -u
@@ -96,6 +96,22 @@ for f in "$TOP"/tests/data/asm/*.txt; do
 	expect "$name" "$trace" "${want:-none}" "$text"
 done
 
+# One trace a row; the unit test knows what each has to give. See tests/unit/test_rules.c.
+mkdir "$WORK/rules"
+cat "$TOP"/tests/data/rules/*.txt | awk -v dir="$WORK/rules" '
+	/^=== / { close(out); out = dir "/" $2 ".txt"; first = 1; next }
+	!out { next }
+	first && !/^Trace/ { print "Trace Go1.26\nGeneration gen=1" >out }
+	{ first = 0; print >out }'
+for f in "$WORK"/rules/*.txt; do
+	name=rules/$(basename "$f" .txt)
+	if "$B/asm" "$f" "${f%.txt}.trace"; then
+		add "$name" "${f%.txt}.trace"
+	else
+		result "FAIL assemble $name"
+	fi
+done
+
 # The toolchain's cases, taken out of their archives.
 for f in "$(go env GOROOT)"/src/internal/trace/testdata/tests/*.test; do
 	name=$(basename "$f" .test)
@@ -120,13 +136,15 @@ for zone in Asia/Kolkata America/St_Johns; do
 	TZ=$zone "$HERE/compare.sh" parsed "$zone" "$TOP/tests/data/good/empty-go1.26.trace.zst"
 done >>"$results"
 
-# Where equal times end up, on random arrays.
-if timeout 200 go run "$HERE/timesort.go" >"$WORK/arrays" &&
-	timeout 100 "$B/timesort_check" <"$WORK/arrays" >"$WORK/out"; then
-	result "ok timesort"
-else
-	result "FAIL timesort: $(head -n 1 "$WORK/out")"
-fi
+# Where equal times end up, on random arrays; and which runes are quoted.
+for check in timesort printable; do
+	if timeout 200 go run "$HERE/$check.go" >"$WORK/in" &&
+		timeout 100 "$B/${check}_check" <"$WORK/in" >"$WORK/out"; then
+		result "ok $check"
+	else
+		result "FAIL $check: $(head -n 1 "$WORK/out")"
+	fi
+done
 
 grep '^FAIL' "$results"
 failed=$(grep -c '^FAIL' "$results")

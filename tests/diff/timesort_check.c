@@ -13,7 +13,8 @@ static int64_t read_array(void)
 
 	if (fread(&n, sizeof(n), 1, stdin) != 1)
 		return -1;
-	if (n < 0 || n > MAX_ELEMENTS || fread(times, sizeof(*times), (size_t)n, stdin) != (size_t)n ||
+	if (n < 0 || n > MAX_ELEMENTS ||
+	    fread(times, sizeof(*times), (size_t)n, stdin) != (size_t)n ||
 	    fread(want, sizeof(*want), (size_t)n, stdin) != (size_t)n)
 		return -2;
 	return n;

@@ -12,7 +12,7 @@ static const struct {
 	{ "backoff", backoff_suite },	  { "classify", classify_suite },
 	{ "endpoint", endpoint_suite },	  { "file_out", file_out_suite },
 	{ "gotext", gotext_suite },	  { "gzip", gzip_suite },		  { "otlp_batch", otlp_batch_suite },
-	{ "otlp_json", otlp_json_suite }, { "utf8", utf8_suite },
+	{ "otlp_json", otlp_json_suite }, { "rules", rules_suite }, { "utf8", utf8_suite },
 };
 
 /* Runs all suites, or the one that TEST names. CK_FORK and CK_VERBOSITY are libcheck's. */

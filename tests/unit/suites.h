@@ -19,6 +19,7 @@ Suite *gotext_suite(void);
 Suite *gzip_suite(void);
 Suite *otlp_batch_suite(void);
 Suite *otlp_json_suite(void);
+Suite *rules_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */
