@@ -96,7 +96,11 @@ $(B)/reader: $(call obj,$(CLI_SRC) tests/tool_commands.c) $(B)/libflightspan.a
 $(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: check-diff
+.PHONY: check-golden golden-update check-diff
+check-golden: $(PROGRAM) $(B)/asm ## the dumps of known traces against tests/golden
+	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/golden/run.sh check $(B)
+golden-update: $(PROGRAM) $(B)/asm ## rewrite tests/golden, verified by Go's own dumps
+	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/golden/run.sh update $(B)
 check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
 
