@@ -12,11 +12,16 @@
 #include <check.h>
 
 Suite *backoff_suite(void);
+Suite *buf_suite(void);
 Suite *classify_suite(void);
+Suite *cursor_suite(void);
 Suite *endpoint_suite(void);
+Suite *err_suite(void);
 Suite *file_out_suite(void);
 Suite *gotext_suite(void);
 Suite *gzip_suite(void);
+Suite *header_suite(void);
+Suite *map_suite(void);
 Suite *otlp_batch_suite(void);
 Suite *otlp_json_suite(void);
 Suite *rules_suite(void);
