@@ -17,6 +17,7 @@ static const struct {
 	{ "endpoint", endpoint_suite },
 	{ "err", err_suite },
 	{ "file_out", file_out_suite },
+	{ "frontier", frontier_suite },
 	{ "gotext", gotext_suite },
 	{ "gzip", gzip_suite },
 	{ "header", header_suite },
@@ -24,6 +25,8 @@ static const struct {
 	{ "otlp_batch", otlp_batch_suite },
 	{ "otlp_json", otlp_json_suite },
 	{ "rules", rules_suite },
+	{ "tables", tables_suite },
+	{ "timesort", timesort_suite },
 	{ "utf8", utf8_suite },
 };
 /* clang-format on */

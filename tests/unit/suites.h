@@ -18,6 +18,7 @@ Suite *cursor_suite(void);
 Suite *endpoint_suite(void);
 Suite *err_suite(void);
 Suite *file_out_suite(void);
+Suite *frontier_suite(void);
 Suite *gotext_suite(void);
 Suite *gzip_suite(void);
 Suite *header_suite(void);
@@ -25,6 +26,8 @@ Suite *map_suite(void);
 Suite *otlp_batch_suite(void);
 Suite *otlp_json_suite(void);
 Suite *rules_suite(void);
+Suite *tables_suite(void);
+Suite *timesort_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */
