@@ -10,6 +10,7 @@ static const struct {
 	const char *name;
 	Suite *(*make)(void);
 } suites[] = {
+	{ "asm", asm_suite },
 	{ "backoff", backoff_suite },
 	{ "buf", buf_suite },
 	{ "classify", classify_suite },
@@ -26,6 +27,7 @@ static const struct {
 	{ "otlp_batch", otlp_batch_suite },
 	{ "otlp_json", otlp_json_suite },
 	{ "rules", rules_suite },
+	{ "source", source_suite },
 	{ "stream", stream_suite },
 	{ "tables", tables_suite },
 	{ "timesort", timesort_suite },

@@ -11,6 +11,7 @@
 
 #include <check.h>
 
+Suite *asm_suite(void);
 Suite *backoff_suite(void);
 Suite *buf_suite(void);
 Suite *classify_suite(void);
@@ -27,6 +28,7 @@ Suite *map_suite(void);
 Suite *otlp_batch_suite(void);
 Suite *otlp_json_suite(void);
 Suite *rules_suite(void);
+Suite *source_suite(void);
 Suite *stream_suite(void);
 Suite *tables_suite(void);
 Suite *timesort_suite(void);
