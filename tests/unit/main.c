@@ -15,6 +15,7 @@ static const struct {
 	{ "buf", buf_suite },
 	{ "classify", classify_suite },
 	{ "cursor", cursor_suite },
+	{ "damage", damage_suite },
 	{ "endpoint", endpoint_suite },
 	{ "err", err_suite },
 	{ "file_out", file_out_suite },

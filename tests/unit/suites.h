@@ -16,6 +16,7 @@ Suite *backoff_suite(void);
 Suite *buf_suite(void);
 Suite *classify_suite(void);
 Suite *cursor_suite(void);
+Suite *damage_suite(void);
 Suite *endpoint_suite(void);
 Suite *err_suite(void);
 Suite *file_out_suite(void);
