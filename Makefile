@@ -92,7 +92,6 @@ $(B)/reader: $(call obj,$(CLI_SRC) tests/tool_commands.c) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PRECIOUS: $(B)/tests/diff/%.o
 $(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -103,5 +102,26 @@ golden-update: $(PROGRAM) $(B)/asm ## rewrite tests/golden, verified by Go's own
 	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/golden/run.sh update $(B)
 check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c. With libFuzzer in a variant of their own, else replayed.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_VARIANT := SAN=fuzzer,address,undefined CC=clang-14
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/replay_%: $(call obj,tests/fuzz/replay.c) $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) \
+		$(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.SECONDARY: $(call obj,$(wildcard tests/diff/*.c tests/fuzz/*.c))
+
+.PHONY: fuzz fuzz-run check-corpus check
+fuzz: $(B)/asm ## fuzz the parsers for FUZZ_SECONDS (60) with libFuzzer
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_VARIANT) ASM=$(B) fuzz-run
+fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
+	$(Q)mkdir -p $(B) && cp $(ASM)/asm $(B)/asm && tests/fuzz/run.sh fuzz $(B) $(FUZZ)
+check-corpus: $(FUZZ:%=$(B)/replay_%) $(B)/asm ## the inputs that fuzzing left behind, once each
+	$(Q)tests/fuzz/run.sh replay $(B) $(FUZZ)
+check: check-unit check-golden check-corpus ## what every commit has to pass
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
