@@ -42,6 +42,7 @@ struct wait {
 	int64_t stopped, ready, resumed;  /* ns; ready and resumed 0 if cut off */
 	int64_t id_time;                  /* stopped, as recorded */
 	bool syscall;
+	bool inherited; /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below, or better what waker_node has by now */
 	struct handle waker_node;
 	uint8_t waker_trace[TRACE_ID_BYTES], waker_span[SPAN_ID_BYTES];
@@ -76,7 +77,7 @@ struct node {
 	bool parent_fixed; /* parent_id is of a trace already sent */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;     /* of NODE_WAIT */
-	struct wait longest;  /* the longest one of the node and below; stopped == 0: none */
+	struct wait longest;  /* the longest own one of the node and below; stopped == 0: none */
 	struct pending *events;
 	size_t n_events, cap_events;
 	uint32_t dropped_events;

@@ -120,21 +120,37 @@ static void count(struct mapper *m, const struct node *n)
 	m->sum.traces += n->kind == NODE_TASK && n == n->trace->nodes[0] && !n->trace->id_fixed;
 }
 
+/*
+ * Is a function of the standard library? Its import paths begin with one of these;
+ * others begin with a domain, a module's name or "main".
+ */
+static bool is_standard(struct slice func)
+{
+	static const char *const roots[] = {
+		"runtime", "sync",    "internal", "net",      "io",    "os",     "bufio",
+		"time",    "syscall", "context",  "crypto",   "fmt",   "log",    "database",
+		"iter",    "reflect", "encoding", "compress", "bytes", "strings", "vendor",
+	};
+	size_t n = 0;
+
+	while (n < func.len && func.ptr[n] != '/' && func.ptr[n] != '.')
+		n++;
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
+		if (slice_is((struct slice){ func.ptr, n }, roots[i]))
+			return true;
+	return false;
+}
+
 /* The innermost frame that is the program's own, else the innermost one. */
 static void own_frame(const struct pooled *stack, char *out, size_t size)
 {
-	static const char *const not_own[] = { "runtime.", "sync.", "internal/", "time.Sleep",
-					       "syscall." };
 	struct slice rest = pooled_slice(stack), best = { NULL, 0 };
 
 	while (rest.len) {
 		const uint8_t *nl = memchr(rest.ptr, '\n', rest.len);
 		struct slice line = { rest.ptr, nl ? (size_t)(nl - rest.ptr) : rest.len };
-		bool own = line.len && line.ptr[0] != '\t';
+		bool own = line.len && line.ptr[0] != '\t' && !is_standard(line);
 
-		for (size_t i = 0; own && i < sizeof(not_own) / sizeof(not_own[0]); i++)
-			own = line.len < strlen(not_own[i]) ||
-			      memcmp(line.ptr, not_own[i], strlen(not_own[i])) != 0;
 		if (!best.len || own)
 			best = line;
 		if (own || !nl)

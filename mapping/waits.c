@@ -20,6 +20,7 @@ static enum status wait_begin(struct mapper *m, struct goroutine *g, const struc
 	if (!n)
 		return ST_OK;
 	w->syscall = ev->to == GO_SYSCALL;
+	w->inherited = !g->n_entries;
 	w->waker = NO_GOROUTINE;
 	w->id_time = ev->wire_time;
 	st = stackpool_text(&m->names, w->syscall ? SLICE("syscall") : event_reason(ev), &w->reason,
@@ -62,9 +63,13 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	return st;
 }
 
+/*
+ * What a person is told first. Helpers that merely inherited the task wait all
+ * the time (net/http reads ahead during every request): they explain nothing.
+ */
 static void note_longest(struct node *n, const struct wait *w)
 {
-	if (!w->syscall && w->ready - w->stopped > n->longest.ready - n->longest.stopped)
+	if (!w->syscall && !w->inherited && w->ready - w->stopped > n->longest.ready - n->longest.stopped)
 		n->longest = *w;
 }
 
