@@ -117,7 +117,7 @@ static enum status new_node(struct builder *b, enum node_kind kind, struct node 
 		return refuse(b, err, ST_LIMIT, "more than %zu values", MAX_CONFIG_NODES);
 	n = pool_alloc(&b->doc->pool, sizeof(*n), err);
 	if (!n)
-		return err->code;
+		return pool_failed(err);
 	b->doc->n_nodes++;
 	n->kind = kind;
 	n->place = from_mark(b->event.start_mark);
@@ -131,7 +131,7 @@ static enum status keep_text(struct builder *b, struct slice text, struct slice 
 	const char *copy = pool_text(&b->doc->pool, text, err);
 
 	if (!copy)
-		return err->code;
+		return pool_failed(err);
 	*out = (struct slice) { (const uint8_t *)copy, text.len };
 	return ST_OK;
 }
@@ -340,7 +340,7 @@ static enum status name_doc(struct doc *d, const char *name, struct err *err)
 
 	log_escape(slice_str(name), shown, sizeof(shown));
 	d->name = pool_text(&d->pool, slice_str(shown), err);
-	return d->name ? ST_OK : err->code;
+	return d->name ? ST_OK : pool_failed(err);
 }
 
 enum status doc_parse(struct doc *d, const char *name, struct slice bytes, const struct env *env,

@@ -4,11 +4,8 @@
 
 #include "base/mem.h"
 
-#define BLOCK_BYTES ((size_t)8 << 10)
-
-struct pool_block {
-	struct pool_block *next;
-	size_t size; /* of bytes[] */
+struct pool_piece {
+	struct pool_piece *next;
 	alignas(max_align_t) uint8_t bytes[];
 };
 
@@ -19,52 +16,33 @@ void pool_init(struct pool *p, size_t max_bytes)
 
 void pool_release(struct pool *p)
 {
-	struct pool_block *next;
+	struct pool_piece *next;
 
-	for (struct pool_block *b = p->blocks; b; b = next) {
-		next = b->next;
-		mem_free(b);
+	for (struct pool_piece *piece = p->pieces; piece; piece = next) {
+		next = piece->next;
+		mem_free(piece);
 	}
 	pool_init(p, p->max);
 }
 
-/* Put a fresh block of at least `size` bytes in front. */
-static bool add_block(struct pool *p, size_t size, struct err *err)
-{
-	struct pool_block *b;
-
-	if (size < BLOCK_BYTES)
-		size = BLOCK_BYTES;
-	if (size > p->max - p->total) {
-		err_set(err, ST_LIMIT, ERR_NO_OFFSET,
-			"the configuration needs more than %zu bytes of memory", p->max);
-		return false;
-	}
-	b = mem_zalloc(sizeof(*b) + size);
-	if (!b) {
-		err_nomem(err, "the configuration");
-		return false;
-	}
-	b->next = p->blocks;
-	b->size = size;
-	p->blocks = b;
-	p->left = size;
-	p->total += size;
-	return true;
-}
-
 void *pool_alloc(struct pool *p, size_t size, struct err *err)
 {
-	size_t rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	void *got;
+	struct pool_piece *piece;
 
-	if (rounded < size)
-		rounded = SIZE_MAX;
-	if (rounded > p->left && !add_block(p, rounded, err))
+	if (size > p->max || sizeof(*piece) + size > p->max - p->total) {
+		err_set(err, ST_LIMIT, ERR_NO_OFFSET,
+			"the configuration needs more than %zu bytes of memory", p->max);
 		return NULL;
-	got = p->blocks->bytes + (p->blocks->size - p->left);
-	p->left -= rounded;
-	return got;
+	}
+	piece = mem_zalloc(sizeof(*piece) + size);
+	if (!piece) {
+		err_nomem(err, "the configuration");
+		return NULL;
+	}
+	piece->next = p->pieces;
+	p->pieces = piece;
+	p->total += sizeof(*piece) + size;
+	return piece->bytes;
 }
 
 const char *pool_text(struct pool *p, struct slice text, struct err *err)

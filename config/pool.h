@@ -1,9 +1,10 @@
 /*
  * pool: memory of one loaded configuration, freed together.
  *
- * Blocks are taken as needed up to a maximum for the whole pool; nothing is
- * freed alone. Everything that a loaded file and its settings hold lives here,
- * so one release undoes a load that failed half way. Not thread-safe.
+ * Everything that a loaded file and its settings hold is taken here, up to a
+ * maximum, so one release undoes a load that failed half way. Each piece is an
+ * allocation of its own: there are few, a checker then sees every overrun, and a
+ * test can make any of them fail. Not thread-safe.
  */
 #ifndef CONFIG_POOL_H
 #define CONFIG_POOL_H
@@ -11,12 +12,11 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-struct pool_block;
+struct pool_piece;
 
 struct pool {
-	struct pool_block *blocks; /* the newest first */
-	size_t left;		   /* bytes unused at the end of the newest */
-	size_t total;		   /* bytes of all blocks */
+	struct pool_piece *pieces; /* the newest first */
+	size_t total;		   /* bytes of all pieces */
 	size_t max;
 };
 
@@ -31,5 +31,11 @@ MUST_CHECK void *pool_alloc(struct pool *p, size_t size, struct err *err);
 
 /* A copy of `text` with a NUL behind it; NULL as pool_alloc(). */
 MUST_CHECK const char *pool_text(struct pool *p, struct slice text, struct err *err);
+
+/* The status to return after either gave NULL. */
+static inline enum status pool_failed(const struct err *err)
+{
+	return err->code == ST_LIMIT ? ST_LIMIT : ST_NOMEM;
+}
 
 #endif /* CONFIG_POOL_H */
