@@ -21,10 +21,11 @@ say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Wcast-qual -Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -include base/banned.h \
-	$(shell pkg-config --cflags $(PKGS)) $(SAN_FLAGS)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -include base/banned.h \
+	$(PKG_CFLAGS) $(SAN_FLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LIBS = $(shell pkg-config --libs $(PKGS)) -lpthread
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+LIBS := $(shell pkg-config --libs $(PKGS)) -lpthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 
 LIB_SRC := $(wildcard base/*.c config/*.c collector/*/*.c mapping/*.c exporter/*.c)
