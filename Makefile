@@ -1,15 +1,21 @@
 # flightspan. One file, no recursion. `make help` lists the targets.
 #
-# Variants never mix: build/<variant>/ holds objects of one set of flags.
+# Variants never mix: build/<variant>/ holds objects of one set of flags, written
+# down in build/<variant>/flags; other flags than last time rebuild it.
 #   make                 release
 #   make SAN=address,undefined check     the same under sanitizers (clang)
 #   make V=1             show commands; WERROR=1 warnings are errors (CI)
 
-CC ?= cc
+SAN ?=
+ifeq ($(origin CC),default)
+CC := $(if $(SAN),clang-14,cc)
+endif
+WERROR ?= $(if $(filter true,$(CI)),1)
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 DESTDIR ?=
-SAN ?=
+CLANG_FORMAT ?= clang-format-14
+CLANG_TIDY ?= clang-tidy-14
 PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1
 comma := ,
 VARIANT := $(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
@@ -24,8 +30,10 @@ HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -include base/banned.h \
 	$(PKG_CFLAGS) $(SAN_FLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
-LIBS := $(shell pkg-config --libs $(PKGS)) -lpthread
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
+CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 
 LIB_SRC := $(wildcard base/*.c config/*.c collector/*/*.c mapping/*.c exporter/*.c)
@@ -33,7 +41,8 @@ CLI_SRC := $(wildcard cli/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 PROTO := $(wildcard exporter/proto/*.proto)
 PROTO_SRC := $(PROTO:exporter/proto/%.proto=$(GEN)/%.pb-c.c)
-HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*.h)
+HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*/*.h)
+SOURCES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(PROTO_SRC))
 
@@ -50,7 +59,16 @@ $(B)/libflightspan.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(B)/%.o: %.c Makefile | $(PROTO_SRC)
+# Touched only if it says something else than last time.
+FLAGS := $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS) $(CHECK_CFLAGS)
+.PHONY: FORCE
+FORCE:
+$(B)/flags: FORCE
+	$(Q)pkg-config --exists --print-errors $(PKGS) || \
+		{ echo 'make: libraries are missing; deploy/setup deps installs them' >&2; exit 1; }
+	$(Q)mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+
+$(B)/%.o: %.c $(B)/flags | $(PROTO_SRC)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -59,25 +77,99 @@ $(B)/%.o: %.c Makefile | $(PROTO_SRC)
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h &: exporter/proto/%.proto
 	$(call say,PROTO,$<)
 	$(Q)mkdir -p $(GEN) && protoc-c -Iexporter/proto --c_out=$(GEN) $<
-$(B)/gen/%.o: $(GEN)/%.c | $(PROTO_SRC)
+$(B)/gen/%.o: $(GEN)/%.c $(B)/flags | $(PROTO_SRC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(CFLAGS) $(SAN_FLAGS) -fPIE -w -I$(GEN) -c -o $@ $<
 
 # Unit tests. TEST=name runs one suite, CK_FORK=no one process (always under sanitizers).
 UNIT := $(B)/unit
-$(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(shell pkg-config --cflags check)
+$(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(CHECK_CFLAGS)
 $(UNIT): $(call obj,$(UNIT_SRC)) $(B)/libflightspan.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 
 # Micro benchmarks: build/release/bench/NAME for tests/bench/NAME.c.
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libflightspan.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: check-unit check-descriptors
-check-unit: $(UNIT) ## unit tests of this variant
+.PHONY: check check-unit check-cli check-descriptors check-san check-clean-root bench
+check: check-unit check-cli ## all tests that need nothing but Debian's packages
+
+check-unit: $(UNIT) ## unit tests of this variant; TEST=name runs one suite
 	$(Q)$(if $(SAN),CK_FORK=no) $(UNIT)
+
+check-cli: $(B)/flightspan ## the command line: statuses, messages, files left behind
+	$(Q)tests/cli/run.sh $<
 
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
+
+check-san: ## check under address, undefined and thread sanitizers
+	$(Q)$(MAKE) SAN=address,undefined check
+	$(Q)$(MAKE) SAN=thread check-unit
+
+check-clean-root: ## deploy/setup in a bare Debian of its own; needs root and debootstrap
+	$(Q)tests/clean-root.sh
+
+bench: $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c)) ## speed
+	$(Q)set -e; for b in $^; do timeout 600 $$b; done
+
+# What a reviewer would ask for, before he has to.
+.PHONY: lint format format-check tidy hdr-check layers spelling shellcheck man-check ci
+lint: format-check hdr-check layers spelling shellcheck man-check tidy ## all of the next seven
+
+format-check: ## clang-format would change nothing
+	$(Q)tests/lint/format.sh $(CLANG_FORMAT) $(SOURCES) $(HEADERS)
+
+tidy: $(SOURCES:%.c=$(B)/tidy/%.ok) ## clang-tidy over every file that changed
+$(B)/tidy/%.ok: %.c $(B)/%.o .clang-tidy
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D) && $(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) $(CHECK_CFLAGS) -w && touch $@
+
+hdr-check: $(HEADERS:%=$(B)/hdr/%.ok) ## each header compiles alone, and twice
+$(B)/hdr/%.ok: % $(B)/flags | $(PROTO_SRC)
+	$(Q)mkdir -p $(@D) && printf '#include "%s"\n' $< $< | \
+		$(CC) $(ALL_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -MT $@ -MF $@.d -fsyntax-only -x c - && \
+		touch $@
+
+layers: ## includes point only downwards
+	$(Q)tests/lint/layers.sh
+
+spelling: ## codespell over the tracked files
+	$(Q)tests/lint/spelling.sh
+
+shellcheck: ## every shell script
+	$(Q)tests/lint/shell.sh
+
+man-check: $(B)/flightspan ## the man page is clean and has every option
+	$(Q)tests/lint/man.sh $<
+
+format: ## let clang-format rewrite the sources
+	$(Q)$(CLANG_FORMAT) -i $(SOURCES) $(HEADERS)
+
+ci: ## what CI runs, in its order
+	$(Q).ci/run
+
+.PHONY: install uninstall clean demo-snapshot help
+INSTALL := install -D
+BIN := $(DESTDIR)$(PREFIX)/bin/flightspan
+MAN := $(DESTDIR)$(PREFIX)/share/man/man1/flightspan.1
+COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/flightspan
+install: $(B)/flightspan ## into PREFIX (/usr/local), below DESTDIR
+	$(INSTALL) -m 755 $< $(BIN)
+	$(INSTALL) -m 644 docs/flightspan.1 $(MAN)
+	$(INSTALL) -m 644 deploy/completion/flightspan.bash $(COMPLETION)
+
+uninstall: ## remove what install put there
+	rm -f $(BIN) $(MAN) $(COMPLETION)
+
+clean: ## remove build/
+	rm -rf build
+
+demo-snapshot: ## record deploy/example/demo.trace.zst anew; needs Go 1.25 or newer
+	$(Q)deploy/example/record.sh
+
+help: ## this list
+	$(Q)sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

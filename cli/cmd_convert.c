@@ -217,7 +217,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	if (r.summary.late_ends)
 		log_debug("%s: %" PRIu64 " tasks ended more than once", path,
 			  r.summary.late_ends);
-	if (!o->quiet && p->output.path != NULL && strcmp(p->output.path, "-"))
+	if (!o->quiet && p->output.path != NULL && strcmp(p->output.path, "-") != 0)
 		summary_print(stdout, path, &r);
 	else if (!o->quiet && !p->output.path)
 		summary_print(stdout, path, &r);
@@ -240,7 +240,7 @@ static int convert_all(int n, char **files, const struct plan *p, const struct o
 	if (!fatal && output_finish(out, &err)) {
 		log_error("%s", err.msg);
 		ok = false;
-	} else if (!fatal && !o->quiet && (!p->output.path || strcmp(p->output.path, "-"))) {
+	} else if (!fatal && !o->quiet && (!p->output.path || strcmp(p->output.path, "-") != 0)) {
 		summary_print_output(stdout, p->output.path,
 				     o->format == OTLP_JSON ? "OTLP JSON lines"
 							    : "OTLP protobuf, length-prefixed",

@@ -128,7 +128,7 @@ enum status convert_file(const char *path, const struct mapper_options *options,
 	*result = (struct convert_result){ .damaged = false };
 	if (!f)
 		return err->code;
-	if (strcmp(path, "-"))
+	if (strcmp(path, "-") != 0)
 		o.source = slice_str(base_name(path));
 	progress_start(&bar, base_name(path));
 	st = convert_source(f, path, &o, sink, progress ? &bar : NULL, result, err);

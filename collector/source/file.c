@@ -361,7 +361,7 @@ enum status file_source_spool(struct file_source *f, struct err *err)
 		st = err_nomem(err, "a temporary copy");
 	else if (fd < 0)
 		st = err_errno(err, "cannot make a temporary copy of the input");
-	while (!st && n) {
+	while (chunk && !st && n) {
 		st = read_some(f, chunk, RAW_BYTES, &n, err);
 		if (!st)
 			st = write_all(fd, chunk, n, err);
