@@ -196,6 +196,12 @@ static void warn_unused(const struct settings *s, const char *path)
 		log_warn("%s: convert does not use %s", path, names);
 }
 
+/* Output that is not standard output, nor only a receiver. */
+static bool names_file(const struct plan *p)
+{
+	return p->output.path && strcmp(p->output.path, "-") != 0;
+}
+
 /* One file; returns false if it failed. *fatal: the output failed, not the input. */
 static bool convert_one(const char *path, const struct plan *p, struct output *out,
 			const struct options *o, bool *fatal)
@@ -217,9 +223,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	if (r.summary.late_ends)
 		log_debug("%s: %" PRIu64 " tasks ended more than once", path,
 			  r.summary.late_ends);
-	if (!o->quiet && p->output.path != NULL && strcmp(p->output.path, "-") != 0)
-		summary_print(stdout, path, &r);
-	else if (!o->quiet && !p->output.path)
+	if (!o->quiet && (names_file(p) || !p->output.path))
 		summary_print(stdout, path, &r);
 	return !(r.damaged && o->strict);
 }
@@ -228,7 +232,9 @@ static int convert_all(int n, char **files, const struct plan *p, const struct o
 {
 	struct err err = ERR_INIT;
 	struct output *out;
-	bool ok = true, fatal = false;
+	bool fatal = false;
+	int converted = 0;
+	bool ok;
 	enum status st = output_open(&out, &p->output, &err);
 
 	if (st) {
@@ -236,11 +242,15 @@ static int convert_all(int n, char **files, const struct plan *p, const struct o
 		return st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
 	for (int i = 0; i < n && !fatal; i++)
-		ok = convert_one(files[i], p, out, o, &fatal) && ok;
+		converted += convert_one(files[i], p, out, o, &fatal);
+	ok = converted == n;
+	/* Of several files the good ones count; without any, an old output stays. */
+	if (!converted && names_file(p))
+		fatal = true;
 	if (!fatal && output_finish(out, &err)) {
 		log_error("%s", err.msg);
 		ok = false;
-	} else if (!fatal && !o->quiet && (!p->output.path || strcmp(p->output.path, "-") != 0)) {
+	} else if (!fatal && !o->quiet && (names_file(p) || !p->output.path)) {
 		summary_print_output(stdout, p->output.path,
 				     o->format == OTLP_JSON ? "OTLP JSON lines"
 							    : "OTLP protobuf, length-prefixed",

@@ -94,11 +94,12 @@ static bool asks_help(int argc, char **argv)
 /* What was printed has to be on its way before the program says it is done. */
 static int finish(int status)
 {
-	if (fflush(stdout) || ferror(stdout)) {
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	/* A command that failed has told why: most likely this. */
+	if (status == EXIT_DONE)
 		log_error("cannot write to standard output");
-		return EXIT_FAILED;
-	}
-	return status;
+	return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 
 int main(int argc, char **argv)
