@@ -46,6 +46,27 @@ START_TEST(table)
 }
 END_TEST
 
+/* What no row of the table happens to need. */
+START_TEST(values)
+{
+	static const struct key count = { .type = KEY_COUNT };
+	static const struct key name = { .type = KEY_NAME };
+	char expected[VALUE_EXPECTED_CHARS] = "";
+	struct value v;
+	char longest[66];
+
+	ck_assert(!value_read(&count, SLICE("-1"), false, &v, expected));
+	ck_assert_str_eq(expected, "a whole number");
+	ck_assert(value_read(&count, SLICE("9223372036854775807"), false, &v, expected));
+	ck_assert_uint_eq(v.number, INT64_MAX);
+	memset(longest, 'n', sizeof(longest));
+	ck_assert(
+		value_read(&name, (struct slice) { (uint8_t *)longest, 64 }, false, &v, expected));
+	ck_assert(
+		!value_read(&name, (struct slice) { (uint8_t *)longest, 65 }, false, &v, expected));
+}
+END_TEST
+
 START_TEST(lookup)
 {
 	const struct key *exporters = schema_child(NULL, SLICE("exporters"));
@@ -401,6 +422,7 @@ Suite *schema_suite(void)
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, table);
+	tcase_add_test(t, values);
 	tcase_add_test(t, lookup);
 	tcase_add_loop_test(t, wrong_file, 0, (int)LEN(wrong_rows));
 	tcase_add_test(t, long_names);
