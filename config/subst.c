@@ -88,13 +88,13 @@ static enum status put_value(struct slice inside, size_t at, const struct env *e
 enum status subst(struct slice text, const struct env *env, struct buf *out, bool *changed,
 		  struct err *err)
 {
-	size_t end = 0;
-	bool closed = true; /* no: nothing before `end` is a reference either */
+	size_t end = 0;	     /* how far the last search went */
+	bool closed = false; /* and what it found: nothing before `end` differs */
 
 	for (size_t i = 0; i < text.len;) {
 		bool opens = is(text, i, '$') && is(text, i + 1, '{');
 
-		if (opens && (closed || i >= end))
+		if (opens && i >= end)
 			closed = braced(text, i, &end);
 		if (is(text, i, '$') && is(text, i + 1, '$')) {
 			buf_u8(out, '$');

@@ -34,9 +34,11 @@ START_TEST(table)
 		if (!value_is_scalar(k))
 			continue;
 		ck_assert_msg(k->text != NULL, "%s: no default", k->path);
+		/* Only a required text may lack a default. */
+		ck_assert(*k->text || k->type == KEY_STRING || k->type == KEY_NAME);
 		/* Defaults and bounds are values by the row's own rules. */
 		for (size_t i = 0; i < LEN(bounds); i++) {
-			if (!bounds[i] || (!i && k->flags & KEY_REQUIRED))
+			if (!bounds[i] || (!*bounds[i] && k->flags & KEY_REQUIRED))
 				continue;
 			ck_assert_msg(value_read(k, slice_str(bounds[i]), false, &v, expected),
 				      "%s: '%s' is not %s", k->path, bounds[i], expected);
