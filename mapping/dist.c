@@ -15,7 +15,7 @@ void dist_release(struct dist *d)
  */
 static unsigned int power_of(uint64_t ns)
 {
-	return ns < DIST_STEPS ? 0 : 64u - DIST_STEPS_LOG - (unsigned int)__builtin_clzll(ns);
+	return 64u - DIST_STEPS_LOG - (unsigned int)__builtin_clzll(ns | (DIST_STEPS - 1));
 }
 
 static unsigned int step_of(uint64_t ns, unsigned int power)

@@ -65,16 +65,6 @@ const struct stats_report *stats_report(const struct stats *s)
 	return &s->report;
 }
 
-enum status stats_interval(struct dist *d, int64_t since, unsigned int edge, int64_t now,
-			   struct err *err)
-{
-	if (edge == EDGE_WHOLE)
-		return dist_add(d, stats_ns(since, now), err);
-	if (edge == EDGE_CUT)
-		dist_add_cut(d, stats_ns(since, now));
-	return ST_OK;
-}
-
 enum status stats_row_of(struct stats_rows *t, const struct event *ev, uint64_t id,
 			 struct slice (*text)(const struct event *), struct stats_row **out,
 			 struct err *err)

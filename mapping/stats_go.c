@@ -24,22 +24,6 @@ static bool is_switch(const struct event *ev)
 	return ev->wire == EV_GO_SWITCH || ev->wire == EV_GO_SWITCH_DESTROY;
 }
 
-/* How a goroutine's time in a state begins to count, when it enters it. */
-static enum stats_edge edge_of(const struct event *ev)
-{
-	switch (ev->to) {
-	case GO_RUNNABLE:
-		/* A coroutine switch runs it at once. */
-		return is_switch(ev) ? EDGE_UNCOUNTED : EDGE_WHOLE;
-	case GO_WAITING:
-	case GO_SYSCALL:
-		/* Those created in it neither blocked nor called. */
-		return ev->from == GO_RUNNING ? EDGE_WHOLE : EDGE_UNCOUNTED;
-	default:
-		return EDGE_UNCOUNTED;
-	}
-}
-
 static enum status add_go(struct stats *s, const struct event *ev, struct stats_go **out,
 			  struct err *err)
 {
@@ -54,53 +38,47 @@ static enum status add_go(struct stats *s, const struct event *ev, struct stats_
 		return st;
 	}
 	g->id = ev->id;
-	g->since = s->report.first_ns;
-	g->edge = EDGE_CUT;
+	g->cut = ev->from != GO_NOT_EXIST;
+	g->since = g->cut ? s->report.first_ns : ev->time;
 	g->state = ev->from == GO_UNDETERMINED ? ev->to : ev->from;
-	if (ev->from == GO_NOT_EXIST) {
-		g->since = ev->time;
-		g->edge = EDGE_UNCOUNTED;
-	}
 	s->report.goroutines_seen++;
 	*out = g;
 	return ST_OK;
 }
 
-static enum status end_block(struct stats *s, struct stats_go *g, int64_t now, struct err *err)
-{
-	struct stats_stack *at = g->stack;
-	uint64_t ns = stats_ns(g->since, now);
-
-	if (g->edge == EDGE_CUT)
-		dist_add_cut(&s->report.blocked_before, ns);
-	if (g->edge != EDGE_WHOLE)
-		return ST_OK;
-	at->count++;
-	at->total_ns = dist_sum(at->total_ns, ns);
-	if (ns > at->max_ns)
-		at->max_ns = ns;
-	return dist_add(&g->reason->dist, ns, err);
-}
-
-/* Account the time in the state that a goroutine leaves. */
-static enum status leave(struct stats *s, struct stats_go *g, const struct event *ev,
-			 struct err *err)
+/* The part inside the trace of a stay that began before it. */
+static void add_cut(struct stats *s, const struct stats_go *g, uint64_t ns)
 {
 	struct stats_report *r = &s->report;
 
-	r->state_ns[g->state] = dist_sum(r->state_ns[g->state], stats_ns(g->since, ev->time));
-	switch (g->state) {
-	case GO_WAITING:
-		return end_block(s, g, ev->time, err);
-	case GO_SYSCALL:
-		return stats_interval(&r->syscalls, g->since, g->edge, ev->time, err);
-	case GO_RUNNABLE:
-		if (ev->to != GO_RUNNING)
-			return ST_OK;
-		return stats_interval(&r->latency, g->since, g->edge, ev->time, err);
-	default:
+	if (g->state == GO_WAITING)
+		dist_add_cut(&r->blocked_before, ns);
+	else if (g->state == GO_SYSCALL)
+		dist_add_cut(&r->syscalls, ns);
+	else if (g->state == GO_RUNNABLE)
+		dist_add_cut(&r->latency, ns);
+}
+
+/* Account the stay in the state that a goroutine leaves. */
+static enum status leave(struct stats *s, struct stats_go *g, int64_t now, struct err *err)
+{
+	uint64_t *total = &s->report.state_ns[g->state];
+	uint64_t ns = stats_ns(g->since, now);
+	struct stats_stack *at = g->stack;
+
+	*total = dist_sum(*total, ns);
+	if (!g->dist) {
+		if (g->cut)
+			add_cut(s, g, ns);
 		return ST_OK;
 	}
+	if (at) {
+		at->count++;
+		at->total_ns = dist_sum(at->total_ns, ns);
+		if (ns > at->max_ns)
+			at->max_ns = ns;
+	}
+	return dist_add(g->dist, ns, err);
 }
 
 static struct slice reason_of(const struct event *ev)
@@ -110,20 +88,45 @@ static struct slice reason_of(const struct event *ev)
 	return reason.len ? reason : SLICE(STATS_COROUTINE);
 }
 
+static enum status begin_block(struct stats *s, struct stats_go *g, const struct event *ev,
+			       struct err *err)
+{
+	struct stats_row *reason;
+	enum status st;
+
+	st = stats_row_of(&s->report.blocks, ev, ev->args[0], reason_of, &reason, err);
+	if (!st)
+		st = stats_stacks_find(&s->stacks, ev, reason, &g->stack, err);
+	if (!st)
+		g->dist = &reason->dist;
+	return st;
+}
+
 static enum status enter(struct stats *s, struct stats_go *g, const struct event *ev,
 			 struct err *err)
 {
-	enum status st;
-
 	g->state = ev->to;
 	g->since = ev->time;
-	g->edge = (uint8_t)edge_of(ev);
-	if (is_switch(ev))
-		s->report.coroutine_switches++;
-	if (g->state != GO_WAITING || g->edge != EDGE_WHOLE)
+	g->cut = false;
+	g->stack = NULL;
+	g->dist = NULL;
+	switch (ev->to) {
+	case GO_RUNNABLE:
+		if (is_switch(ev))
+			s->report.coroutine_switches++;
+		else
+			g->dist = &s->report.latency;
 		return ST_OK;
-	st = stats_row_of(&s->report.blocks, ev, ev->args[0], reason_of, &g->reason, err);
-	return st ? st : stats_stacks_find(&s->stacks, ev, g->reason, &g->stack, err);
+	case GO_WAITING:
+		/* Those created in it did not block, nor call in the other. */
+		return ev->from == GO_RUNNING ? begin_block(s, g, ev, err) : ST_OK;
+	case GO_SYSCALL:
+		if (ev->from == GO_RUNNING)
+			g->dist = &s->report.syscalls;
+		return ST_OK;
+	default:
+		return ST_OK;
+	}
 }
 
 static void end_go(struct stats *s, struct stats_go *g, int64_t now)
@@ -151,7 +154,7 @@ enum status stats_transition(struct stats *s, const struct event *ev, struct err
 	}
 	if (ev->to == g->state)
 		return ST_OK;
-	st = leave(s, g, ev, err);
+	st = leave(s, g, ev->time, err);
 	if (st)
 		return st;
 	if (ev->to == GO_NOT_EXIST) {
@@ -161,28 +164,21 @@ enum status stats_transition(struct stats *s, const struct event *ev, struct err
 	return enter(s, g, ev, err);
 }
 
-/* The state a goroutine is in when the trace ends is cut there. */
-static void cut_state(struct stats *s, struct stats_go *g)
+/* The stay that the trace's end cuts. */
+static void cut_stay(struct stats *s, struct stats_go *g)
 {
-	struct stats_report *r = &s->report;
-	uint64_t ns = stats_ns(g->since, r->last_ns);
+	uint64_t *total = &s->report.state_ns[g->state];
+	uint64_t ns = stats_ns(g->since, s->report.last_ns);
 
-	r->state_ns[g->state] = dist_sum(r->state_ns[g->state], ns);
-	if (g->edge == EDGE_UNCOUNTED)
-		return;
-	if (g->state == GO_SYSCALL)
-		dist_add_cut(&r->syscalls, ns);
-	if (g->state == GO_RUNNABLE)
-		dist_add_cut(&r->latency, ns);
-	if (g->state != GO_WAITING)
-		return;
-	if (g->edge == EDGE_CUT) {
-		dist_add_cut(&r->blocked_before, ns);
-		return;
+	*total = dist_sum(*total, ns);
+	if (g->dist)
+		dist_add_cut(g->dist, ns);
+	else if (g->cut)
+		add_cut(s, g, ns);
+	if (g->stack) {
+		g->stack->cut++;
+		g->stack->cut_ns = dist_sum(g->stack->cut_ns, ns);
 	}
-	dist_add_cut(&g->reason->dist, ns);
-	g->stack->cut++;
-	g->stack->cut_ns = dist_sum(g->stack->cut_ns, ns);
 }
 
 void stats_go_finish(struct stats *s)
@@ -194,7 +190,7 @@ void stats_go_finish(struct stats *s)
 	while ((slot = map_next(&s->goroutines, &at))) {
 		struct stats_go *g = slot->val;
 
-		cut_state(s, g);
+		cut_stay(s, g);
 		stats_regions_cut(s, g, s->report.last_ns);
 		stats_ranges_cut(s, g, s->report.last_ns);
 	}

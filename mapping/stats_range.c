@@ -4,16 +4,16 @@
 /* An interval that nobody will close. */
 static void cut_range(struct stats_range *range, struct dist *d, int64_t now)
 {
-	if (range->edge != EDGE_UNCOUNTED)
+	if (range->edge != EDGE_CLOSED)
 		dist_add_cut(d, stats_ns(range->since, now));
-	range->edge = EDGE_UNCOUNTED;
+	range->edge = EDGE_CLOSED;
 }
 
 /* One step of a range whose intervals go to `d`. */
 static enum status step(struct stats *s, struct stats_range *range, struct dist *d,
 			const struct event *ev, struct err *err)
 {
-	enum status st;
+	enum status st = ST_OK;
 
 	switch (ev->kind) {
 	case EVENT_RANGE_BEGIN:
@@ -22,12 +22,15 @@ static enum status step(struct stats *s, struct stats_range *range, struct dist 
 		return ST_OK;
 	case EVENT_RANGE_ACTIVE:
 		/* In later generations it repeats what is known. */
-		if (range->edge == EDGE_UNCOUNTED)
+		if (range->edge == EDGE_CLOSED)
 			*range = (struct stats_range){ s->report.first_ns, EDGE_CUT };
 		return ST_OK;
 	default:
-		st = stats_interval(d, range->since, range->edge, ev->time, err);
-		range->edge = EDGE_UNCOUNTED;
+		if (range->edge == EDGE_WHOLE) {
+			st = dist_add(d, stats_ns(range->since, ev->time), err);
+			range->edge = EDGE_CLOSED;
+		}
+		cut_range(range, d, ev->time);
 		return st;
 	}
 }

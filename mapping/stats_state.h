@@ -11,16 +11,16 @@
 #include "base/pool.h"
 #include "mapping/stats.h"
 
-/* How the interval at hand began. */
 enum stats_edge {
-	EDGE_UNCOUNTED, /* in the trace, but not as this kind of interval is defined */
-	EDGE_WHOLE,     /* in the trace */
-	EDGE_CUT,       /* before the trace */
+	EDGE_CLOSED,
+	EDGE_WHOLE, /* begun in the trace */
+	EDGE_CUT,   /* begun before it */
 };
 
+/* A range that may be open. */
 struct stats_range {
 	int64_t since;
-	uint8_t edge; /* EDGE_UNCOUNTED: not open */
+	uint8_t edge; /* enum stats_edge */
 };
 
 struct stats_region {
@@ -38,9 +38,9 @@ struct stats_go {
 	int64_t id;
 	int64_t since; /* in this state */
 	uint8_t state; /* enum go_state */
-	uint8_t edge;  /* enum stats_edge, of the time in this state */
-	struct stats_row *reason;  /* of a whole block */
-	struct stats_stack *stack; /* and where */
+	bool cut;      /* it was in this state before the trace */
+	struct dist *dist;         /* where the stay counts, if it ends; NULL: nowhere */
+	struct stats_stack *stack; /* where it blocked; NULL: it does not */
 	struct stats_region *regions; /* open, innermost first */
 	struct stats_range assist, stw;
 	struct stats_row *stw_kind;
@@ -67,9 +67,6 @@ static inline uint64_t stats_ns(int64_t since, int64_t until)
 	return (uint64_t)until - (uint64_t)since;
 }
 
-/* Add the interval from `since` to now to d, by how it began. */
-MUST_CHECK enum status stats_interval(struct dist *d, int64_t since, unsigned int edge, int64_t now,
-				      struct err *err);
 /* The row of a string of the event's generation; `text` is asked only if the id is new. */
 MUST_CHECK enum status stats_row_of(struct stats_rows *t, const struct event *ev, uint64_t id,
 				    struct slice (*text)(const struct event *),
