@@ -82,7 +82,7 @@ struct stats;
 struct stats *stats_new(void);
 void stats_free(struct stats *s);
 
-/* Take the next event in. Nothing of it is borrowed. After a failure only free. */
+/* Take the next event in; nothing of it stays borrowed. A failure may lose a part of it. */
 MUST_CHECK enum status stats_feed(struct stats *s, const struct event *ev, struct err *err);
 
 /* The trace is over, or no more of it can be read: close what is open, sum and sort. Once. */
