@@ -10,6 +10,8 @@ static const struct {
 	Suite *(*make)(void);
 } suites[] = {
 	{ "utf8", utf8_suite },
+	{ "dist", dist_suite },
+	{ "stats", stats_suite },
 };
 
 /* Runs all suites, or the one that TEST names. CK_FORK and CK_VERBOSITY are libcheck's. */

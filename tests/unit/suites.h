@@ -11,5 +11,7 @@
 #include <check.h>
 
 Suite *utf8_suite(void);
+Suite *dist_suite(void);
+Suite *stats_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */
