@@ -64,7 +64,7 @@ $(B)/gen/%.o: $(GEN)/%.c | $(PROTO_SRC)
 # Unit tests. TEST=name runs one suite, CK_FORK=no one process (always under sanitizers).
 UNIT := $(B)/unit
 $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(shell pkg-config --cflags check)
-$(UNIT): $(call obj,$(UNIT_SRC)) $(B)/libflightspan.a
+$(UNIT): $(call obj,$(UNIT_SRC) cli/stats_json.c cli/stats_text.c) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 

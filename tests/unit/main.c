@@ -12,6 +12,7 @@ static const struct {
 	{ "utf8", utf8_suite },
 	{ "dist", dist_suite },
 	{ "stats", stats_suite },
+	{ "stats_print", stats_print_suite },
 };
 
 /* Runs all suites, or the one that TEST names. CK_FORK and CK_VERBOSITY are libcheck's. */

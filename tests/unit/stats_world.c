@@ -2,9 +2,10 @@
 
 #include "tests/unit/suites.h"
 
-static const char *const texts[N_TEXTS] = {
-	[S_NETWORK] = "network", [S_SYNC] = "sync",   [S_MAIN] = "main.main", [S_FILE] = "main.go",
-	[S_TASK] = "checkout",	 [S_REGION] = "lock", [S_STW] = "stop",	      [S_LATE] = "later",
+static const struct slice plain[N_TEXTS] = {
+	[S_NETWORK] = SLICE("network"), [S_SYNC] = SLICE("sync"),   [S_MAIN] = SLICE("main.main"),
+	[S_FILE] = SLICE("main.go"),    [S_TASK] = SLICE("checkout"), [S_REGION] = SLICE("lock"),
+	[S_STW] = SLICE("stop"),        [S_LATE] = SLICE("later"),
 };
 
 static void put_stack(struct buf *b, uint64_t id, uint64_t pc, uint64_t line)
@@ -27,8 +28,8 @@ void world_tables(struct world *w, uint64_t first_id, uint64_t n_stacks)
 	for (unsigned int i = 1; i < N_TEXTS; i++) {
 		buf_u8(&w->bytes, EV_STRING);
 		buf_uvarint(&w->bytes, i);
-		buf_uvarint(&w->bytes, strlen(texts[i]));
-		buf_str(&w->bytes, texts[i]);
+		buf_uvarint(&w->bytes, w->texts[i].len);
+		buf_slice(&w->bytes, w->texts[i]);
 	}
 	strings.len = (uint32_t)w->bytes.len - 1;
 	stacks.off = (uint32_t)w->bytes.len;
@@ -55,7 +56,7 @@ void world_sync(struct world *w)
 
 void world_init(struct world *w)
 {
-	*w = (struct world){ .now = 1000, .m = 7, .err = ERR_INIT };
+	*w = (struct world){ .now = 1000, .m = 7, .err = ERR_INIT, .texts = plain };
 	buf_init(&w->bytes, (size_t)1 << 24);
 	tables_init(&w->tables);
 	world_tables(w, 1, 9);

@@ -22,6 +22,7 @@ struct world {
 	struct err err;
 	int64_t now;
 	int64_t m; /* of the events to come */
+	const struct slice *texts; /* N_TEXTS of them; used by world_tables() */
 };
 
 

@@ -13,5 +13,6 @@
 Suite *utf8_suite(void);
 Suite *dist_suite(void);
 Suite *stats_suite(void);
+Suite *stats_print_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */
