@@ -147,25 +147,29 @@ START_TEST(stacks_are_one_over_generations)
 	world_block(&w, 1220, 1, S_NETWORK, 3); /* the same place, another reason */
 	world_wake(&w, 1221, 1);
 	world_run(&w, 1222, 1);
+	world_block(&w, 1230, 1, S_SYNC, 4); /* line 4 */
+	world_wake(&w, 1235, 1);
+	world_run(&w, 1240, 1);
 	w.now = 1300;
 	world_sync(&w);
-	world_tables(&w, 41, 9); /* line 3 is stack 43 with another pc now */
-	world_block(&w, 1400, 1, S_SYNC, 43);
+	world_tables(&w, 2, 9); /* line 3 is stack 4 now, with another pc */
+	world_block(&w, 1400, 1, S_SYNC, 4);
 	world_wake(&w, 1450, 1);
 	world_run(&w, 1460, 1);
-	world_block(&w, 1470, 1, S_SYNC, 43);
+	world_block(&w, 1470, 1, S_SYNC, 4);
 	w.now = 1480;
 	world_sync(&w);
 	r = world_finish(&w);
-	ck_assert_uint_eq(r->n_stacks, 2);
-	ck_assert_uint_eq(r->n_top, 2);
+	ck_assert_uint_eq(r->n_stacks, 3);
+	ck_assert_uint_eq(r->n_top, 3);
 	ck_assert_uint_eq(r->top[0]->count, 2);
 	ck_assert_uint_eq(r->top[0]->total_ns, 150);
 	ck_assert_uint_eq(r->top[0]->max_ns, 100);
 	ck_assert_uint_eq(r->top[0]->cut, 1);
 	ck_assert_uint_eq(r->top[0]->cut_ns, 10);
 	ck_assert(slice_is(r->top[0]->reason->name, "sync"));
-	ck_assert_uint_eq(r->top[1]->total_ns, 1);
+	ck_assert_uint_eq(r->top[1]->total_ns, 5);
+	ck_assert_uint_eq(r->top[2]->total_ns, 1);
 	text = r->top[0]->text;
 	ck_assert(stats_frame_next(&text, &f));
 	ck_assert(slice_is(f.func, "main.main") && slice_is(f.file, "main.go"));
