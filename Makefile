@@ -65,7 +65,7 @@ $(B)/gen/%.o: $(GEN)/%.c | $(PROTO_SRC)
 # Unit tests. TEST=name runs one suite, CK_FORK=no one process (always under sanitizers).
 UNIT := $(B)/unit
 $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(shell pkg-config --cflags check)
-$(UNIT): $(call obj,$(UNIT_SRC)) $(B)/libflightspan.a
+$(UNIT): $(call obj,$(UNIT_SRC) cli/stats_json.c cli/stats_text.c) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 
@@ -79,5 +79,13 @@ check-unit: $(UNIT) ## unit tests of this variant
 
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
+
+# The figures of `stats` against Go's own trace reader; more traces lie outside the repository.
+SHARED_TRACES ?= ../shared/traces
+STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
+	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
+.PHONY: check-stats
+check-stats: $(B)/flightspan ## stats against Go's trace reader (needs go and zstd)
+	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
