@@ -31,9 +31,10 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 LIB_SRC := $(wildcard base/*.c config/*.c collector/*/*.c mapping/*.c exporter/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
+TEST_SRC := $(wildcard tests/support/*.c) tests/asm/asm.c tests/asm/unquote.c
 PROTO := $(wildcard exporter/proto/*.proto)
 PROTO_SRC := $(PROTO:exporter/proto/%.proto=$(GEN)/%.pb-c.c)
-HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*.h)
+HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*/*.h)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(PROTO_SRC))
 
@@ -66,6 +67,7 @@ $(B)/gen/%.o: $(GEN)/%.c | $(PROTO_SRC)
 UNIT := $(B)/unit
 $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(shell pkg-config --cflags check)
 $(UNIT): $(call obj,$(UNIT_SRC) cli/stats_json.c cli/stats_text.c) $(B)/libflightspan.a
+$(UNIT): $(call obj,$(UNIT_SRC) $(TEST_SRC)) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 
@@ -87,5 +89,24 @@ STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.tra
 .PHONY: check-stats
 check-stats: $(B)/flightspan ## stats against Go's trace reader (needs go and zstd)
 	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
+# Golden and differential tests; the assembler makes their hand-written traces.
+ASM_OBJ := $(call obj,$(wildcard tests/asm/*.c))
+$(B)/asm: $(ASM_OBJ) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# The program under test; as long as some commands are not there, one with stand-ins for them.
+PROGRAM := $(B)/$(if $(and $(wildcard cli/cmd_convert.c),$(wildcard cli/cmd_stats.c)),flightspan,reader)
+$(B)/reader: $(call obj,$(CLI_SRC) tests/tool_commands.c) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PRECIOUS: $(B)/tests/diff/%.o
+$(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: check-diff
+check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
+	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
