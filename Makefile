@@ -72,8 +72,15 @@ $(UNIT): $(call obj,$(UNIT_SRC)) $(B)/libflightspan.a
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libflightspan.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# A scripted receiver, if there is Go; without it the tests that need it say SKIP.
+OTLP_SERVER := build/otlp-server
+HAVE_GO := $(shell command -v go)
+$(OTLP_SERVER): $(wildcard tests/otlp/server/*)
+	$(call say,GO,$@)
+	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
+
 .PHONY: check-unit check-descriptors
-check-unit: $(UNIT) ## unit tests of this variant
+check-unit: $(UNIT) $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests of this variant
 	$(Q)$(if $(SAN),CK_FORK=no) $(UNIT)
 
 check-descriptors: ## our .proto files against the official ones

@@ -31,7 +31,6 @@ struct delivery {
 	size_t n_spans;
 	struct slice plain, body;
 	unsigned int attempts;
-	bool spared; /* a stale connection was forgiven once */
 	struct backoff backoff;
 	uint64_t deadline_ns;
 	struct http_reply http;
@@ -160,11 +159,11 @@ static void acknowledge(struct otlp_http *s, const struct delivery *d)
 		memcpy(stats->message, s->reply.text, sizeof(stats->message));
 }
 
-static void attempt(struct otlp_http *s, struct delivery *d, bool fresh)
+static void attempt(struct otlp_http *s, struct delivery *d)
 {
 	struct attempt a;
 
-	http_post(s->http, d->body, fresh, &d->http);
+	http_post(s->http, d->body, &d->http);
 	a = (struct attempt){
 		.rc = d->http.rc,
 		.status = d->http.status,
@@ -177,20 +176,6 @@ static void attempt(struct otlp_http *s, struct delivery *d, bool fresh)
 	d->attempts++;
 	s->stats.requests++;
 	s->stats.retries += d->attempts > 1;
-}
-
-/*
- * A kept connection that the receiver had closed meanwhile: the request never
- * got through, and the next one goes at once.
- */
-static bool is_stale(struct delivery *d)
-{
-	bool stale = d->http.reused && !d->http.status && !d->spared &&
-		     (d->http.rc == CURLE_GOT_NOTHING || d->http.rc == CURLE_SEND_ERROR ||
-		      d->http.rc == CURLE_RECV_ERROR);
-
-	d->spared |= stale;
-	return stale;
 }
 
 /* Wait for the next attempt; false if the budget does not allow one. */
@@ -209,11 +194,9 @@ static bool wait_to_retry(const struct otlp_http *s, struct delivery *d)
 /* ST_OK: acknowledged. ST_END: too big as a whole, nobody was told yet. Else failed. */
 static enum status deliver(struct otlp_http *s, struct delivery *d, struct err *err)
 {
-	bool fresh = false;
-
 	d->deadline_ns = s->clock.now_ns(s->clock.arg) + s->budget_ns;
 	for (;;) {
-		attempt(s, d, fresh);
+		attempt(s, d);
 		if (d->verdict.class == SEND_ACCEPTED) {
 			acknowledge(s, d);
 			return ST_OK;
@@ -223,8 +206,7 @@ static enum status deliver(struct otlp_http *s, struct delivery *d, struct err *
 			return ST_END;
 		if (d->verdict.class != SEND_RETRY && d->verdict.class != SEND_TRANSPORT)
 			return give_up(s, d, err);
-		fresh = d->verdict.class == SEND_TRANSPORT;
-		if (!is_stale(d) && !wait_to_retry(s, d))
+		if (!wait_to_retry(s, d))
 			return give_up(s, d, err);
 	}
 }

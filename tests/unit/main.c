@@ -5,15 +5,24 @@
 #include "tests/unit/suites.h"
 
 /* One line a module; the name is what TEST= selects. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	Suite *(*make)(void);
 } suites[] = {
-	{ "backoff", backoff_suite },	  { "classify", classify_suite },
-	{ "endpoint", endpoint_suite },	  { "file_out", file_out_suite },
-	{ "gzip", gzip_suite },		  { "otlp_batch", otlp_batch_suite },
-	{ "otlp_json", otlp_json_suite }, { "utf8", utf8_suite },
+	{ "backoff", backoff_suite },
+	{ "classify", classify_suite },
+	{ "endpoint", endpoint_suite },
+	{ "file_out", file_out_suite },
+	{ "gzip", gzip_suite },
+	{ "otlp_batch", otlp_batch_suite },
+	{ "otlp_http", otlp_http_suite },
+	{ "otlp_json", otlp_json_suite },
+	{ "otlp_reply", otlp_reply_suite },
+	{ "otlp_split", otlp_split_suite },
+	{ "utf8", utf8_suite },
 };
+/* clang-format on */
 
 /* Runs all suites, or the one that TEST names. CK_FORK and CK_VERBOSITY are libcheck's. */
 int main(void)

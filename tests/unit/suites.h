@@ -17,7 +17,10 @@ Suite *endpoint_suite(void);
 Suite *file_out_suite(void);
 Suite *gzip_suite(void);
 Suite *otlp_batch_suite(void);
+Suite *otlp_http_suite(void);
 Suite *otlp_json_suite(void);
+Suite *otlp_reply_suite(void);
+Suite *otlp_split_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */
