@@ -79,11 +79,19 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check-unit check-descriptors
+# Random spans as files, for the official readers.
+$(B)/emit_spans: $(call obj,tests/otlp/emit_spans.c tests/unit/span_gen.c) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: check-unit check-descriptors check-json
 check-unit: $(UNIT) $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests of this variant
 	$(Q)$(if $(SAN),CK_FORK=no) $(UNIT)
 
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
+
+check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
+	$(Q)python3 tests/otlp/check_json.py $<
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

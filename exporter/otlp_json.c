@@ -138,7 +138,9 @@ static uint8_t *put_double(uint8_t *p, double d)
 		if (strtod(text, NULL) == d)
 			break;
 	}
-	return put_bytes(p, text, (size_t)n);
+	p = put_bytes(p, text, (size_t)n);
+	/* Some readers take -0 for an integer, which has no sign. */
+	return strpbrk(text, ".e") ? p : LIT(p, ".0");
 }
 
 static uint8_t *put_value(uint8_t *p, const struct attr *a)
