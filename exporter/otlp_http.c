@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "exporter/classify.h"
 #include "exporter/endpoint.h"
 #include "exporter/gzip.h"
@@ -89,6 +90,11 @@ const struct otlp_http_stats *otlp_http_stats(const struct otlp_http *s)
 	return &s->stats;
 }
 
+const char *otlp_http_last_words(const struct otlp_http *s)
+{
+	return s->reply.text;
+}
+
 const char *otlp_http_url(const struct otlp_http *s)
 {
 	return s->endpoint.shown;
@@ -128,6 +134,18 @@ static const char *hint_for(const struct http_reply *r)
 	return NULL;
 }
 
+/* A cut message must not end within a rune. */
+static void end_at_a_rune(struct err *err)
+{
+	size_t valid;
+
+	if (!err)
+		return;
+	valid = utf8_valid_prefix(slice_str(err->msg));
+	if (strlen(err->msg) - valid < 4)
+		err->msg[valid] = '\0';
+}
+
 /* One line: what, where, the outcome, the attempts, a hint, the server's words. */
 static enum status give_up(const struct otlp_http *s, const struct delivery *d, struct err *err)
 {
@@ -138,11 +156,13 @@ static enum status give_up(const struct otlp_http *s, const struct delivery *d, 
 		snprintf(outcome, sizeof(outcome), "%s", d->http.error);
 	else
 		snprintf(outcome, sizeof(outcome), "HTTP status %ld", d->http.status);
-	return err_set(err, ST_REMOTE, ERR_NO_OFFSET,
-		       "cannot send %zu spans to %s: %s (%u attempt%s)%s%s%s%s", d->n_spans,
-		       s->endpoint.shown, outcome, d->attempts, d->attempts == 1 ? "" : "s",
-		       hint ? "; " : "", hint ? hint : "",
-		       s->reply.text[0] ? "; the server says: " : "", s->reply.text);
+	err_set(err, ST_REMOTE, ERR_NO_OFFSET,
+		"cannot send %zu span%s to %s: %s (%u attempt%s)%s%s%s%s", d->n_spans,
+		d->n_spans == 1 ? "" : "s", s->endpoint.shown, outcome, d->attempts,
+		d->attempts == 1 ? "" : "s", hint ? "; " : "", hint ? hint : "",
+		s->reply.text[0] ? "; the server says: " : "", s->reply.text);
+	end_at_a_rune(err);
+	return ST_REMOTE;
 }
 
 static void acknowledge(struct otlp_http *s, const struct delivery *d)

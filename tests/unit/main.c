@@ -17,6 +17,7 @@ static const struct {
 	{ "gzip", gzip_suite },
 	{ "otlp_batch", otlp_batch_suite },
 	{ "otlp_http", otlp_http_suite },
+	{ "otlp_http_failures", otlp_http_failures_suite },
 	{ "otlp_json", otlp_json_suite },
 	{ "otlp_reply", otlp_reply_suite },
 	{ "otlp_split", otlp_split_suite },

@@ -17,6 +17,7 @@ Suite *endpoint_suite(void);
 Suite *file_out_suite(void);
 Suite *gzip_suite(void);
 Suite *otlp_batch_suite(void);
+Suite *otlp_http_failures_suite(void);
 Suite *otlp_http_suite(void);
 Suite *otlp_json_suite(void);
 Suite *otlp_reply_suite(void);
