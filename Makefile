@@ -75,8 +75,20 @@ $(UNIT): $(call obj,$(UNIT_SRC) $(TEST_SRC)) $(B)/libflightspan.a
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libflightspan.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: check-unit check-descriptors
-check-unit: $(UNIT) ## unit tests of this variant
+# A scripted receiver, if there is Go; without it the tests that need it say SKIP.
+OTLP_SERVER := build/otlp-server
+HAVE_GO := $(shell command -v go)
+$(OTLP_SERVER): $(wildcard tests/otlp/server/*)
+	$(call say,GO,$@)
+	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
+
+# Random spans as files, for the official readers.
+$(B)/emit_spans: $(call obj,tests/otlp/emit_spans.c tests/unit/span_gen.c) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: check-unit check-descriptors check-json
+check-unit: $(UNIT) $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests of this variant
 	$(Q)$(if $(SAN),CK_FORK=no) $(UNIT)
 
 check-descriptors: ## our .proto files against the official ones
@@ -108,5 +120,7 @@ $(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
 .PHONY: check-diff
 check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
+check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
+	$(Q)python3 tests/otlp/check_json.py $<
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
