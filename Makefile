@@ -39,6 +39,7 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 LIB_SRC := $(wildcard base/*.c config/*.c collector/*/*.c mapping/*.c exporter/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
+TEST_SRC := $(wildcard tests/support/*.c) tests/asm/asm.c tests/asm/unquote.c
 PROTO := $(wildcard exporter/proto/*.proto)
 PROTO_SRC := $(PROTO:exporter/proto/%.proto=$(GEN)/%.pb-c.c)
 HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*/*.h)
@@ -80,41 +81,72 @@ $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h &: exporter/proto/%.proto
 $(B)/gen/%.o: $(GEN)/%.c $(B)/flags | $(PROTO_SRC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(CFLAGS) $(SAN_FLAGS) -fPIE -w -I$(GEN) -c -o $@ $<
 
-# Unit tests. TEST=name runs one suite, CK_FORK=no one process (always under sanitizers).
-UNIT := $(B)/unit
+# A program of tests/: $(call program,NAME,SOURCES) is build/<variant>/NAME.
+define program
+$(B)/$(1): $(call obj,$(2)) $(B)/libflightspan.a
+	$$(call say,LINK,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $(3) $$(LIBS)
+endef
 $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(CHECK_CFLAGS)
-$(UNIT): $(call obj,$(UNIT_SRC)) $(B)/libflightspan.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
+UNIT_CLI := cli/stats_json.c cli/stats_text.c
+$(eval $(call program,unit,$(UNIT_SRC) $(TEST_SRC) $(UNIT_CLI),$(CHECK_LIBS)))
+$(eval $(call program,asm,$(wildcard tests/asm/*.c)))
+$(eval $(call program,timesort_check,tests/diff/timesort_check.c))
+$(eval $(call program,printable_check,tests/diff/printable_check.c))
+$(eval $(call program,emit_spans,tests/otlp/emit_spans.c tests/unit/span_gen.c))
+BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
+$(foreach b,$(BENCH),$(eval $(call program,bench/$(b),tests/bench/$(b).c)))
 
-# Micro benchmarks: build/release/bench/NAME for tests/bench/NAME.c.
-$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libflightspan.a
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+# A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
+OTLP_SERVER := build/otlp-server
+HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
+$(OTLP_SERVER): $(wildcard tests/otlp/server/*)
+	$(call say,GO,$@)
+	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-cli check-descriptors check-san check-clean-root bench
-check: check-unit check-cli ## all tests that need nothing but Debian's packages
+.PHONY: check check-unit check-cli check-mapping check-san
+check: check-unit check-cli check-layers check-mapping ## what needs nothing but Debian's packages
 
-check-unit: $(UNIT) ## unit tests of this variant; TEST=name runs one suite
-	$(Q)$(if $(SAN),CK_FORK=no) $(UNIT)
+# CK_FORK=no: one process, as sanitizers want it.
+check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
+	$(Q)$(if $(SAN),CK_FORK=no) $<
 
-check-cli: $(B)/flightspan ## the command line: statuses, messages, files left behind
+check-cli: $(B)/flightspan ## the command line: statuses, messages, what is left behind
 	$(Q)tests/cli/run.sh $<
+
+check-mapping: $(B)/flightspan ## spans against a slow and simple twin
+	$(Q)tests/mapping/run.sh $<
+
+check-san: ## the tests under address, undefined and thread sanitizers
+	$(Q)$(MAKE) SAN=address,undefined check-unit check-cli
+	$(Q)$(MAKE) SAN=thread check-unit
+
+# Against others: Go's own reader, the official OTLP classes, a bare Debian.
+# SHARED_TRACES: a folder of larger traces, outside the repository.
+SHARED_TRACES ?= ../shared/traces
+STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
+	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
+.PHONY: check-diff check-stats check-descriptors check-json check-clean-root bench
+check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
+	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
+
+check-stats: $(B)/flightspan ## stats against Go's trace reader
+	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
 
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
 
-check-san: ## check under address, undefined and thread sanitizers
-	$(Q)$(MAKE) SAN=address,undefined check
-	$(Q)$(MAKE) SAN=thread check-unit
+check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
+	$(Q)python3 tests/otlp/check_json.py $<
 
-check-clean-root: ## deploy/setup in a bare Debian of its own; needs root and debootstrap
+check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
 
-bench: $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c)) ## speed
+bench: $(addprefix $(B)/bench/,$(BENCH)) ## speed, one line a case
 	$(Q)set -e; for b in $^; do timeout 600 $$b; done
 
 # What a reviewer would ask for, before he has to.
-.PHONY: lint format format-check tidy hdr-check layers spelling shellcheck man-check ci
+.PHONY: lint format format-check tidy hdr-check layers check-layers spelling shellcheck man-check ci
 lint: format-check hdr-check layers spelling shellcheck man-check tidy ## all of the next seven
 
 format-check: ## clang-format would change nothing
@@ -131,8 +163,8 @@ $(B)/hdr/%.ok: % $(B)/flags | $(PROTO_SRC)
 		$(CC) $(ALL_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -MT $@ -MF $@.d -fsyntax-only -x c - && \
 		touch $@
 
-layers: ## includes point only downwards
-	$(Q)tests/lint/layers.sh
+layers check-layers: ## includes point only downwards
+	$(Q)tests/lint/layers.sh && tests/lint/test_layers.sh
 
 spelling: ## codespell over the tracked files
 	$(Q)tests/lint/spelling.sh

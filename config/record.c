@@ -103,8 +103,8 @@ static enum status set_default(struct settings *s, struct setting_record *record
 		return ST_OK;
 	if (k->type == KEY_TEXTS)
 		return split_texts(&s->state->doc.pool, k->text, record_field(record, k), err);
-	/* A required name has no default that would be a value. */
-	if (k->flags & KEY_REQUIRED)
+	/* A required text has no default that would be a value. */
+	if (k->flags & KEY_REQUIRED && !*k->text)
 		value_store(k, &v, record);
 	else if (k->type != KEY_HEADERS && k->type != KEY_ATTRIBUTES &&
 		 !record_set(record, k, &in, expected))

@@ -12,7 +12,7 @@ _Static_assert(sizeof(enum log_level) == sizeof(unsigned int), "KEY_WORD writes 
 
 size_t schema_size(void)
 {
-	static size_t n;
+	size_t n = 0;
 
 	while (schema_keys[n].path)
 		n++;

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "exporter/classify.h"
 #include "exporter/endpoint.h"
 #include "exporter/gzip.h"
@@ -31,7 +32,6 @@ struct delivery {
 	size_t n_spans;
 	struct slice plain, body;
 	unsigned int attempts;
-	bool spared; /* a stale connection was forgiven once */
 	struct backoff backoff;
 	uint64_t deadline_ns;
 	struct http_reply http;
@@ -90,6 +90,11 @@ const struct otlp_http_stats *otlp_http_stats(const struct otlp_http *s)
 	return &s->stats;
 }
 
+const char *otlp_http_last_words(const struct otlp_http *s)
+{
+	return s->reply.text;
+}
+
 const char *otlp_http_url(const struct otlp_http *s)
 {
 	return s->endpoint.shown;
@@ -129,6 +134,18 @@ static const char *hint_for(const struct http_reply *r)
 	return NULL;
 }
 
+/* A cut message must not end within a rune. */
+static void end_at_a_rune(struct err *err)
+{
+	size_t valid;
+
+	if (!err)
+		return;
+	valid = utf8_valid_prefix(slice_str(err->msg));
+	if (strlen(err->msg) - valid < 4)
+		err->msg[valid] = '\0';
+}
+
 /* One line: what, where, the outcome, the attempts, a hint, the server's words. */
 static enum status give_up(const struct otlp_http *s, const struct delivery *d, struct err *err)
 {
@@ -139,11 +156,13 @@ static enum status give_up(const struct otlp_http *s, const struct delivery *d, 
 		snprintf(outcome, sizeof(outcome), "%s", d->http.error);
 	else
 		snprintf(outcome, sizeof(outcome), "HTTP status %ld", d->http.status);
-	return err_set(err, ST_REMOTE, ERR_NO_OFFSET,
-		       "cannot send %zu spans to %s: %s (%u attempt%s)%s%s%s%s", d->n_spans,
-		       s->endpoint.shown, outcome, d->attempts, d->attempts == 1 ? "" : "s",
-		       hint ? "; " : "", hint ? hint : "",
-		       s->reply.text[0] ? "; the server says: " : "", s->reply.text);
+	err_set(err, ST_REMOTE, ERR_NO_OFFSET,
+		"cannot send %zu span%s to %s: %s (%u attempt%s)%s%s%s%s", d->n_spans,
+		d->n_spans == 1 ? "" : "s", s->endpoint.shown, outcome, d->attempts,
+		d->attempts == 1 ? "" : "s", hint ? "; " : "", hint ? hint : "",
+		s->reply.text[0] ? "; the server says: " : "", s->reply.text);
+	end_at_a_rune(err);
+	return ST_REMOTE;
 }
 
 static void acknowledge(struct otlp_http *s, const struct delivery *d)
@@ -160,11 +179,11 @@ static void acknowledge(struct otlp_http *s, const struct delivery *d)
 		memcpy(stats->message, s->reply.text, sizeof(stats->message));
 }
 
-static void attempt(struct otlp_http *s, struct delivery *d, bool fresh)
+static void attempt(struct otlp_http *s, struct delivery *d)
 {
 	struct attempt a;
 
-	http_post(s->http, d->body, fresh, &d->http);
+	http_post(s->http, d->body, &d->http);
 	a = (struct attempt){
 		.rc = d->http.rc,
 		.status = d->http.status,
@@ -177,20 +196,6 @@ static void attempt(struct otlp_http *s, struct delivery *d, bool fresh)
 	d->attempts++;
 	s->stats.requests++;
 	s->stats.retries += d->attempts > 1;
-}
-
-/*
- * A kept connection that the receiver had closed meanwhile: the request never
- * got through, and the next one goes at once.
- */
-static bool is_stale(struct delivery *d)
-{
-	bool stale = d->http.reused && !d->http.status && !d->spared &&
-		     (d->http.rc == CURLE_GOT_NOTHING || d->http.rc == CURLE_SEND_ERROR ||
-		      d->http.rc == CURLE_RECV_ERROR);
-
-	d->spared |= stale;
-	return stale;
 }
 
 /* Wait for the next attempt; false if the budget does not allow one. */
@@ -209,11 +214,9 @@ static bool wait_to_retry(const struct otlp_http *s, struct delivery *d)
 /* ST_OK: acknowledged. ST_END: too big as a whole, nobody was told yet. Else failed. */
 static enum status deliver(struct otlp_http *s, struct delivery *d, struct err *err)
 {
-	bool fresh = false;
-
 	d->deadline_ns = s->clock.now_ns(s->clock.arg) + s->budget_ns;
 	for (;;) {
-		attempt(s, d, fresh);
+		attempt(s, d);
 		if (d->verdict.class == SEND_ACCEPTED) {
 			acknowledge(s, d);
 			return ST_OK;
@@ -223,8 +226,7 @@ static enum status deliver(struct otlp_http *s, struct delivery *d, struct err *
 			return ST_END;
 		if (d->verdict.class != SEND_RETRY && d->verdict.class != SEND_TRANSPORT)
 			return give_up(s, d, err);
-		fresh = d->verdict.class == SEND_TRANSPORT;
-		if (!is_stale(d) && !wait_to_retry(s, d))
+		if (!wait_to_retry(s, d))
 			return give_up(s, d, err);
 	}
 }

@@ -201,10 +201,16 @@ static void link_to_waker(const struct wait *w, struct span_link *link)
 
 enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 {
+	static const char *const kinds[] = { [NODE_TASK] = "task",
+					     [NODE_REGION] = "region",
+					     [NODE_WAIT] = "wait",
+					     [NODE_RANGE] = "runtime",
+					     [NODE_CAPTURE] = "capture" };
 	struct span_link link = { .flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE };
 	struct attrs a = { .n = 0 };
 	struct span s = { .scope = scope_of(n) };
 
+	add_str(&a, m, SLICE("flightspan.kind"), slice_str(kinds[n->kind]));
 	if (n->kind == NODE_WAIT)
 		add_wait(&a, m, &n->wait, n->goroutine);
 	else

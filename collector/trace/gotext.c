@@ -141,8 +141,9 @@ void gotext_wall_time(struct buf *b, int64_t sec, uint64_t nsec)
 	if (localtime_r(&t, &tm))
 		offset = tm.tm_gmtoff;
 	c = civil_from_unix((int64_t)((uint64_t)sec + (uint64_t)offset));
-	buf_printf(b, "%04" PRId64 "-%02u-%02uT%02u:%02u:%02u", c.year, c.month, c.day, c.hour,
-		   c.minute, c.second);
+	/* Four digits at least, the sign not counted. */
+	buf_printf(b, "%s%04" PRId64 "-%02u-%02uT%02u:%02u:%02u", c.year < 0 ? "-" : "",
+		   c.year < 0 ? -c.year : c.year, c.month, c.day, c.hour, c.minute, c.second);
 	fraction(b, frac);
 	if (!offset)
 		buf_u8(b, 'Z');

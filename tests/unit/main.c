@@ -5,15 +5,36 @@
 #include "tests/unit/suites.h"
 
 /* One line a module; the name is what TEST= selects. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	Suite *(*make)(void);
 } suites[] = {
-	{ "backoff", backoff_suite },	  { "classify", classify_suite },
-	{ "endpoint", endpoint_suite },	  { "file_out", file_out_suite },
-	{ "gzip", gzip_suite },		  { "otlp_batch", otlp_batch_suite },
-	{ "otlp_json", otlp_json_suite }, { "utf8", utf8_suite },
+	{ "backoff", backoff_suite },
+	{ "classify", classify_suite },
+	{ "config", config_suite },
+	{ "dist", dist_suite },
+	{ "endpoint", endpoint_suite },
+	{ "environ", environ_suite },
+	{ "file_out", file_out_suite },
+	{ "gotext", gotext_suite },
+	{ "gzip", gzip_suite },
+	{ "node", node_suite },
+	{ "num", num_suite },
+	{ "otlp_batch", otlp_batch_suite },
+	{ "otlp_http", otlp_http_suite },
+	{ "otlp_http_failures", otlp_http_failures_suite },
+	{ "otlp_json", otlp_json_suite },
+	{ "otlp_reply", otlp_reply_suite },
+	{ "otlp_split", otlp_split_suite },
+	{ "rules", rules_suite },
+	{ "schema", schema_suite },
+	{ "stats", stats_suite },
+	{ "stats_print", stats_print_suite },
+	{ "subst", subst_suite },
+	{ "utf8", utf8_suite },
 };
+/* clang-format on */
 
 /* Runs all suites, or the one that TEST names. CK_FORK and CK_VERBOSITY are libcheck's. */
 int main(void)

@@ -13,11 +13,26 @@
 
 Suite *backoff_suite(void);
 Suite *classify_suite(void);
+Suite *config_suite(void);
+Suite *dist_suite(void);
 Suite *endpoint_suite(void);
+Suite *environ_suite(void);
 Suite *file_out_suite(void);
+Suite *gotext_suite(void);
 Suite *gzip_suite(void);
+Suite *node_suite(void);
+Suite *num_suite(void);
 Suite *otlp_batch_suite(void);
+Suite *otlp_http_suite(void);
+Suite *otlp_http_failures_suite(void);
 Suite *otlp_json_suite(void);
+Suite *otlp_reply_suite(void);
+Suite *otlp_split_suite(void);
+Suite *rules_suite(void);
+Suite *schema_suite(void);
+Suite *stats_suite(void);
+Suite *stats_print_suite(void);
+Suite *subst_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */

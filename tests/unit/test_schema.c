@@ -34,15 +34,38 @@ START_TEST(table)
 		if (!value_is_scalar(k))
 			continue;
 		ck_assert_msg(k->text != NULL, "%s: no default", k->path);
+		/* Only a required text may lack a default. */
+		ck_assert(*k->text || k->type == KEY_STRING || k->type == KEY_NAME);
 		/* Defaults and bounds are values by the row's own rules. */
 		for (size_t i = 0; i < LEN(bounds); i++) {
-			if (!bounds[i] || (!i && k->flags & KEY_REQUIRED))
+			if (!bounds[i] || (!*bounds[i] && k->flags & KEY_REQUIRED))
 				continue;
 			ck_assert_msg(value_read(k, slice_str(bounds[i]), false, &v, expected),
 				      "%s: '%s' is not %s", k->path, bounds[i], expected);
 		}
 	}
 	ck_assert_uint_ge(schema_size(), 100);
+}
+END_TEST
+
+/* What no row of the table happens to need. */
+START_TEST(values)
+{
+	static const struct key count = { .type = KEY_COUNT };
+	static const struct key name = { .type = KEY_NAME };
+	char expected[VALUE_EXPECTED_CHARS] = "";
+	struct value v;
+	char longest[66];
+
+	ck_assert(!value_read(&count, SLICE("-1"), false, &v, expected));
+	ck_assert_str_eq(expected, "a whole number");
+	ck_assert(value_read(&count, SLICE("9223372036854775807"), false, &v, expected));
+	ck_assert_uint_eq(v.number, INT64_MAX);
+	memset(longest, 'n', sizeof(longest));
+	ck_assert(
+		value_read(&name, (struct slice) { (uint8_t *)longest, 64 }, false, &v, expected));
+	ck_assert(
+		!value_read(&name, (struct slice) { (uint8_t *)longest, 65 }, false, &v, expected));
 }
 END_TEST
 
@@ -401,6 +424,7 @@ Suite *schema_suite(void)
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, table);
+	tcase_add_test(t, values);
 	tcase_add_test(t, lookup);
 	tcase_add_loop_test(t, wrong_file, 0, (int)LEN(wrong_rows));
 	tcase_add_test(t, long_names);

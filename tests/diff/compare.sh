@@ -1,0 +1,63 @@
+#!/bin/bash
+# compare.sh MODE NAME TRACE: one trace read by us and by Go, MODE being parsed or wire.
+#
+# Equal output byte for byte, and both refuse or both accept. Prints one line, "ok" or "FAIL"
+# and what differs. Called by run.sh, which sets PROGRAM, GO_TRACE, WORK and HERE.
+#
+# The reference's wire dump ends silently where the last record is cut off; ours says so. Any other
+# trace on which the two differ on purpose is listed in unlike.txt, and must differ.
+set -u
+
+: "${PROGRAM:?}" "${GO_TRACE:?}" "${WORK:?}" "${HERE:?}"
+mode=$1
+name=$2
+trace=$3
+work=$(mktemp -d "$WORK/compare.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+
+verdict()
+{
+	printf '%s\n' "$1 $mode $name${2:+: $2}"
+	exit 0
+}
+
+plain=$trace
+case $trace in
+*.zst)
+	plain=$work/trace
+	zstd -dcq "$trace" >"$plain" || verdict FAIL "zstd cannot decompress it"
+	;;
+esac
+
+case $mode in
+wire) flags=--wire ;;
+*) flags= ;;
+esac
+# shellcheck disable=SC2086 # no flags is no argument
+timeout 100 "$PROGRAM" dump $flags "$trace" >"$work/ours" 2>"$work/ours.err"
+ours=$?
+timeout 170 "$GO_TRACE" -d="$mode" "$plain" >"$work/go" 2>"$work/go.err"
+theirs=$?
+
+# One error line tells a refusal; a warning may come before it.
+[ "$ours" -le 1 ] || verdict FAIL "exit status $ours"
+[ "$(grep -c 'error: ' "$work/ours.err")" -eq "$ours" ] ||
+	verdict FAIL "exit status $ours, but: $(head -n 1 "$work/ours.err")"
+[ "$theirs" -ne 124 ] || verdict FAIL "Go took too long"
+
+why=
+if [ "$ours" -eq 0 ] && [ "$theirs" -ne 0 ]; then
+	why="only Go refuses: $(head -n 1 "$work/go.err")"
+elif [ "$ours" -ne 0 ] && [ "$theirs" -eq 0 ] &&
+	! { [ "$mode" = wire ] && grep -q 'is cut off' "$work/ours.err"; }; then
+	why="only we refuse: $(head -n 1 "$work/ours.err")"
+elif ! cmp -s "$work/ours" "$work/go"; then
+	why="output differs: $(cmp "$work/ours" "$work/go" 2>&1 | sed 's/^[^:]*differ: //')"
+fi
+
+if grep -q "^$mode	$name	" "$HERE/unlike.txt"; then
+	[ -n "$why" ] || verdict FAIL "equal, but unlike.txt lists it"
+	why=
+fi
+[ -z "$why" ] || verdict FAIL "$why"
+verdict ok

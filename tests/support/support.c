@@ -1,0 +1,155 @@
+#include "tests/support/support.h"
+
+#include <stdarg.h>
+
+#include "collector/source/file.h"
+#include "collector/trace/reader.h"
+#include "collector/trace/text.h"
+#include "tests/asm/asm.h"
+#include "tests/support/follow.h"
+
+#define MAX_FILE ((size_t)256 << 20)
+#define CHUNK ((size_t)256 << 10)
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	abort();
+}
+
+static enum status read_memory(void *arg, uint8_t *dst, size_t cap, size_t *n, struct err *err)
+{
+	struct memory *m = arg;
+	size_t left = m->in.len - m->pos;
+
+	if (!left && m->fails)
+		return err_set(err, ST_IO, ERR_NO_OFFSET, "the source broke");
+	*n = left < cap ? left : cap;
+	if (m->step && *n > m->step)
+		*n = m->step;
+	if (*n)
+		memcpy(dst, m->in.ptr + m->pos, *n);
+	m->pos += *n;
+	return ST_OK;
+}
+
+struct byte_source memory_source(struct memory *m)
+{
+	return (struct byte_source){ read_memory, m };
+}
+
+/* After an error or the end every further call says the same. */
+static void check_final(struct reader *r, const struct reading *got)
+{
+	for (int i = 0; i < 2; i++) {
+		struct err again = ERR_INIT;
+		const struct event *ev;
+		enum status st = reader_next(r, &ev, &again);
+
+		if (st != got->end)
+			die("status %d after the end %d", st, got->end);
+		if (st < 0 && (again.offset != got->err.offset || strcmp(again.msg, got->err.msg)))
+			die("error '%s' became '%s'", got->err.msg, again.msg);
+	}
+}
+
+static void check_error(const struct err *err, enum status st)
+{
+	if (err->code != st || !err->msg[0] || strchr(err->msg, '\n') ||
+	    !memchr(err->msg, '\0', sizeof(err->msg)))
+		die("status %d without an error line: '%.300s'", st, err->msg);
+}
+
+struct reading read_source(struct byte_source source, struct buf *text)
+{
+	struct reading got = { .err = ERR_INIT };
+	struct reader *r = reader_open(source, &got.err);
+	const struct event *ev;
+	struct follow f;
+
+	if (!r) {
+		got.end = got.err.code;
+		check_error(&got.err, got.end);
+		return got;
+	}
+	follow_init(&f);
+	while (!(got.end = reader_next(r, &ev, &got.err))) {
+		const char *wrong = follow_event(&f, ev);
+
+		if (wrong)
+			die("event %llu at time %lld: %s", (unsigned long long)got.n_events,
+			    (long long)ev->time, wrong);
+		got.n_events++;
+		if (text)
+			text_event(text, ev);
+	}
+	if (got.end < 0)
+		check_error(&got.err, got.end);
+	check_final(r, &got);
+	got.n_generations = reader_generations(r);
+	follow_release(&f);
+	reader_close(r);
+	return got;
+}
+
+struct reading read_trace(struct slice trace, struct buf *text)
+{
+	struct memory m = { .in = trace };
+
+	return read_source(memory_source(&m), text);
+}
+
+void load_file(const char *path, struct buf *out)
+{
+	struct err err = ERR_INIT;
+	struct file_source *f = file_source_open(path, &err);
+	struct byte_source source;
+	size_t n;
+
+	if (!f)
+		die("%s: %s", path, err.msg);
+	source = file_source_bytes(f);
+	buf_release(out);
+	buf_init(out, MAX_FILE);
+	do {
+		n = 0;
+		if (!buf_reserve(out, CHUNK) ||
+		    source.read(source.arg, out->ptr + out->len, CHUNK, &n, &err))
+			die("%s: %s", path, err.msg);
+		out->len += n;
+	} while (n);
+	file_source_close(f);
+}
+
+void assemble(struct slice text, struct buf *out)
+{
+	struct err err = ERR_INIT;
+
+	buf_release(out);
+	buf_init(out, MAX_FILE);
+	if (asm_assemble(text, out, &err))
+		die("cannot assemble: %s", err.msg);
+}
+
+bool slice_contains(struct slice s, struct slice part)
+{
+	if (!part.len)
+		return true;
+	for (; s.len >= part.len; s.ptr++, s.len--)
+		if (!memcmp(s.ptr, part.ptr, part.len))
+			return true;
+	return false;
+}
+
+uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
