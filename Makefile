@@ -66,8 +66,7 @@ $(B)/gen/%.o: $(GEN)/%.c | $(PROTO_SRC)
 # Unit tests. TEST=name runs one suite, CK_FORK=no one process (always under sanitizers).
 UNIT := $(B)/unit
 $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(shell pkg-config --cflags check)
-$(UNIT): $(call obj,$(UNIT_SRC) cli/stats_json.c cli/stats_text.c) $(B)/libflightspan.a
-$(UNIT): $(call obj,$(UNIT_SRC) $(TEST_SRC)) $(B)/libflightspan.a
+$(UNIT): $(call obj,$(UNIT_SRC) $(TEST_SRC) cli/stats_json.c cli/stats_text.c) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
 
@@ -101,15 +100,10 @@ STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.tra
 .PHONY: check-stats
 check-stats: $(B)/flightspan ## stats against Go's trace reader (needs go and zstd)
 	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
+
 # Golden and differential tests; the assembler makes their hand-written traces.
 ASM_OBJ := $(call obj,$(wildcard tests/asm/*.c))
 $(B)/asm: $(ASM_OBJ) $(B)/libflightspan.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-
-# The program under test; as long as some commands are not there, one with stand-ins for them.
-PROGRAM := $(B)/$(if $(and $(wildcard cli/cmd_convert.c),$(wildcard cli/cmd_stats.c)),flightspan,reader)
-$(B)/reader: $(call obj,$(CLI_SRC) tests/tool_commands.c) $(B)/libflightspan.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -118,8 +112,8 @@ $(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: check-diff
-check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
-	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
+check-diff: $(B)/flightspan $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
+	$(Q)PROGRAM=$(CURDIR)/$(B)/flightspan tests/diff/run.sh $(B)
 check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
 	$(Q)python3 tests/otlp/check_json.py $<
 
