@@ -9,7 +9,7 @@
 
 struct binder {
 	struct settings *s;
-	struct pool *pool;
+	struct arena *arena;
 	struct err *err;
 	char path[160]; /* of the key at hand, escaped; cut when too long */
 	size_t len;
@@ -98,9 +98,9 @@ static enum status bind_texts(struct binder *b, const struct key *k, const struc
 
 	if (list->kind != NODE_LIST)
 		return mismatch(b, k, list, "a list");
-	texts.ptr = pool_alloc(b->pool, list->n * sizeof(*texts.ptr), b->err);
+	texts.ptr = arena_alloc(b->arena, list->n * sizeof(*texts.ptr), b->err);
 	if (!texts.ptr)
-		return pool_failed(b->err);
+		return arena_failed(b->err);
 	for (const struct node *n = list->first; n; n = n->next) {
 		if (n->kind != NODE_SCALAR || node_is_null(n))
 			return mismatch(b, k, n, "text");
@@ -151,7 +151,7 @@ static enum status bind_pairs(struct binder *b, const struct key *k, const struc
 		return mismatch(b, k, map, "a map of names to values");
 	if (field && k->type == KEY_ATTRIBUTES)
 		pairs = *field;
-	st = pairs_grow(pairs, map->n, b->pool, &pairs, b->err);
+	st = pairs_grow(pairs, map->n, b->arena, &pairs, b->err);
 	if (st == ST_LIMIT) {
 		err_wrap(b->err, "key %s", b->path);
 		return doc_at(&b->s->state->doc, map->place, b->err);
@@ -228,9 +228,9 @@ static enum status bind_items(struct binder *b, const struct key *k, const struc
 	if (num_u64(slice_str(k->most), UINT64_MAX, &most) && list->n > most)
 		return wrong(b, list->place, "more than %s entries", k->most);
 	if (field) {
-		entries = pool_alloc(b->pool, list->n * k->size, b->err);
+		entries = arena_alloc(b->arena, list->n * k->size, b->err);
 		if (!entries)
-			return pool_failed(b->err);
+			return arena_failed(b->err);
 	}
 	for (const struct node *n = list->first; !st && n; n = n->next, i++) {
 		size_t before = enter_index(b, i);
@@ -343,7 +343,7 @@ static enum status bind_map(struct binder *b, const struct key *section, const s
 
 enum status bind_file(struct settings *s, struct err *err)
 {
-	struct binder b = { .s = s, .pool = &s->state->doc.pool, .err = err };
+	struct binder b = { .s = s, .arena = &s->state->doc.arena, .err = err };
 	const struct node *root = s->state->doc.root;
 
 	if (!root)

@@ -16,7 +16,7 @@ void pairs_put(struct setting_pairs *pairs, struct setting_pair pair)
 	pairs->ptr[pairs->n++] = pair;
 }
 
-enum status pairs_grow(struct setting_pairs old, size_t more, struct pool *pool,
+enum status pairs_grow(struct setting_pairs old, size_t more, struct arena *arena,
 		       struct setting_pairs *out, struct err *err)
 {
 	struct setting_pair *ptr;
@@ -24,9 +24,9 @@ enum status pairs_grow(struct setting_pairs old, size_t more, struct pool *pool,
 	if (more > MAX_CONFIG_PAIRS - old.n)
 		return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "more than %zu entries",
 			       MAX_CONFIG_PAIRS);
-	ptr = pool_alloc(pool, (old.n + more) * sizeof(*ptr), err);
+	ptr = arena_alloc(arena, (old.n + more) * sizeof(*ptr), err);
 	if (!ptr)
-		return pool_failed(err);
+		return arena_failed(err);
 	if (old.n)
 		memcpy(ptr, old.ptr, old.n * sizeof(*ptr));
 	*out = (struct setting_pairs) { ptr, old.n };
@@ -56,13 +56,13 @@ static bool is_text(struct slice s)
 	return true;
 }
 
-static enum status decode(struct slice in, struct pool *pool, const char **out, struct err *err)
+static enum status decode(struct slice in, struct arena *arena, const char **out, struct err *err)
 {
-	char *copy = pool_alloc(pool, in.len + 1, err);
+	char *copy = arena_alloc(arena, in.len + 1, err);
 	size_t n = 0;
 
 	if (!copy)
-		return pool_failed(err);
+		return arena_failed(err);
 	for (size_t i = 0; i < in.len; i++) {
 		uint64_t byte = in.ptr[i];
 
@@ -82,7 +82,7 @@ static enum status decode(struct slice in, struct pool *pool, const char **out, 
 	return ST_OK;
 }
 
-static enum status parse_pair(struct slice member, struct pool *pool, struct setting_pairs *out,
+static enum status parse_pair(struct slice member, struct arena *arena, struct setting_pairs *out,
 			      struct err *err)
 {
 	struct setting_pair pair = { .origin = ORIGIN_ENV, .value.type = SCALAR_STRING };
@@ -96,15 +96,15 @@ static enum status parse_pair(struct slice member, struct pool *pool, struct set
 	value = trim((struct slice) { equals + 1, member.len - (size_t)(equals - member.ptr) - 1 });
 	if (!name.len)
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET, "an entry has no name");
-	st = decode(name, pool, &pair.name, err);
+	st = decode(name, arena, &pair.name, err);
 	if (!st)
-		st = decode(value, pool, &pair.text, err);
+		st = decode(value, arena, &pair.text, err);
 	if (!st)
 		pairs_put(out, pair);
 	return st;
 }
 
-enum status pairs_parse(struct slice text, struct pool *pool, struct setting_pairs *out,
+enum status pairs_parse(struct slice text, struct arena *arena, struct setting_pairs *out,
 			struct err *err)
 {
 	struct setting_pairs pairs = { 0 };
@@ -113,14 +113,14 @@ enum status pairs_parse(struct slice text, struct pool *pool, struct setting_pai
 
 	for (size_t i = 0; i < text.len; i++)
 		members += text.ptr[i] == ',';
-	st = pairs_grow((struct setting_pairs) { 0 }, members, pool, &pairs, err);
+	st = pairs_grow((struct setting_pairs) { 0 }, members, arena, &pairs, err);
 	while (!st && text.len) {
 		const uint8_t *comma = memchr(text.ptr, ',', text.len);
 		size_t len = comma ? (size_t)(comma - text.ptr) : text.len;
 		struct slice member = trim((struct slice) { text.ptr, len });
 
 		if (member.len)
-			st = parse_pair(member, pool, &pairs, err);
+			st = parse_pair(member, arena, &pairs, err);
 		len += comma != NULL;
 		text = (struct slice) { text.ptr + len, text.len - len };
 	}

@@ -3,12 +3,12 @@
  *
  * `name=value,name2=value2`, each side percent-decoded, blanks around either
  * dropped (OpenTelemetry's environment variables; W3C baggage without metadata).
- * Everything that comes out belongs to the pool.
+ * Everything that comes out belongs to the arena.
  */
 #ifndef CONFIG_PAIRS_H
 #define CONFIG_PAIRS_H
 
-#include "config/pool.h"
+#include "config/arena.h"
 #include "config/settings.h"
 
 /*
@@ -18,14 +18,14 @@
 void pairs_put(struct setting_pairs *pairs, struct setting_pair pair);
 
 /* *out = a copy of `old` with room for `more`. ST_LIMIT over MAX_CONFIG_PAIRS. */
-MUST_CHECK enum status pairs_grow(struct setting_pairs old, size_t more, struct pool *pool,
+MUST_CHECK enum status pairs_grow(struct setting_pairs old, size_t more, struct arena *arena,
 				  struct setting_pairs *out, struct err *err);
 
 /*
  * Read the whole text or nothing. What is wrong is told without any part of it:
  * ST_CONFIG, ST_LIMIT or ST_NOMEM. Values are strings, of ORIGIN_ENV.
  */
-MUST_CHECK enum status pairs_parse(struct slice text, struct pool *pool, struct setting_pairs *out,
+MUST_CHECK enum status pairs_parse(struct slice text, struct arena *arena, struct setting_pairs *out,
 				   struct err *err);
 
 #endif /* CONFIG_PAIRS_H */

@@ -40,7 +40,7 @@ bool record_set(struct setting_record *record, const struct key *k, const struct
 enum status record_warn(struct settings *s, struct err *err, const char *variable, const char *fmt,
 			...)
 {
-	struct pool *pool = &s->state->doc.pool;
+	struct arena *arena = &s->state->doc.arena;
 	struct setting_texts grown = { .n = s->warnings.n + 1 };
 	char why[VALUE_EXPECTED_CHARS + 32];
 	char line[sizeof(why) + 64];
@@ -56,34 +56,34 @@ enum status record_warn(struct settings *s, struct err *err, const char *variabl
 			return ST_OK;
 	}
 	/* Few and rare: a new array each time. */
-	grown.ptr = pool_alloc(pool, grown.n * sizeof(*grown.ptr), err);
+	grown.ptr = arena_alloc(arena, grown.n * sizeof(*grown.ptr), err);
 	if (!grown.ptr)
-		return pool_failed(err);
+		return arena_failed(err);
 	for (size_t i = 0; i < s->warnings.n; i++)
 		grown.ptr[i] = s->warnings.ptr[i];
-	grown.ptr[grown.n - 1] = pool_text(pool, slice_str(line), err);
+	grown.ptr[grown.n - 1] = arena_text(arena, slice_str(line), err);
 	if (!grown.ptr[grown.n - 1])
-		return pool_failed(err);
+		return arena_failed(err);
 	s->warnings = grown;
 	return ST_OK;
 }
 
 /* Split a default such as "a, b"; the parts are copied. */
-static enum status split_texts(struct pool *pool, const char *text, struct setting_texts *out,
+static enum status split_texts(struct arena *arena, const char *text, struct setting_texts *out,
 			       struct err *err)
 {
 	size_t most = 1 + strlen(text) / 2;
 
-	out->ptr = pool_alloc(pool, most * sizeof(*out->ptr), err);
+	out->ptr = arena_alloc(arena, most * sizeof(*out->ptr), err);
 	if (!out->ptr)
-		return pool_failed(err);
+		return arena_failed(err);
 	for (text += strspn(text, ", "); *text; text += strspn(text, ", ")) {
 		size_t len = strcspn(text, ", ");
 
 		out->ptr[out->n] =
-			pool_text(pool, (struct slice) { (const uint8_t *)text, len }, err);
+			arena_text(arena, (struct slice) { (const uint8_t *)text, len }, err);
 		if (!out->ptr[out->n])
-			return pool_failed(err);
+			return arena_failed(err);
 		out->n++;
 		text += len;
 	}
@@ -102,7 +102,7 @@ static enum status set_default(struct settings *s, struct setting_record *record
 	if (!k->text || !k->offset)
 		return ST_OK;
 	if (k->type == KEY_TEXTS)
-		return split_texts(&s->state->doc.pool, k->text, record_field(record, k), err);
+		return split_texts(&s->state->doc.arena, k->text, record_field(record, k), err);
 	/* A required text has no default that would be a value. */
 	if (k->flags & KEY_REQUIRED && !*k->text)
 		value_store(k, &v, record);
@@ -120,7 +120,7 @@ static enum status env_attributes(struct settings *s, struct setting_record *rec
 {
 	char expected[VALUE_EXPECTED_CHARS];
 	enum status st =
-		pairs_grow((struct setting_pairs) { 0 }, read.n, &s->state->doc.pool, out, err);
+		pairs_grow((struct setting_pairs) { 0 }, read.n, &s->state->doc.arena, out, err);
 
 	for (size_t i = 0; !st && i < read.n; i++) {
 		const struct key *k = schema_by_attribute(slice_str(read.ptr[i].name));
@@ -155,7 +155,7 @@ static enum status env_pairs(struct settings *s, struct setting_record *record, 
 	struct setting_pairs *field = record_field(record, k);
 	struct setting_pairs pairs = { 0 };
 	struct err why = ERR_INIT;
-	enum status st = pairs_parse(text, &s->state->doc.pool, &pairs, &why);
+	enum status st = pairs_parse(text, &s->state->doc.arena, &pairs, &why);
 
 	if (st == ST_NOMEM) {
 		*err = why;
@@ -188,10 +188,10 @@ static enum status env_scalar(struct settings *s, struct setting_record *record,
 			snprintf(ms, sizeof(ms), "%llums", (unsigned long long)number);
 		text = slice_str(ms);
 	}
-	in.text = (struct slice) { (const uint8_t *)pool_text(&s->state->doc.pool, text, err),
+	in.text = (struct slice) { (const uint8_t *)arena_text(&s->state->doc.arena, text, err),
 				   text.len };
 	if (!in.text.ptr)
-		return pool_failed(err);
+		return arena_failed(err);
 	*used = record_set(record, k, &in, expected);
 	if (*used)
 		return ST_OK;
@@ -218,9 +218,9 @@ static enum status set_from_env(struct settings *s, struct setting_record *recor
 		text = env_get(s->state->env, name);
 		if (!text.len)
 			continue;
-		variable = pool_text(&s->state->doc.pool, slice_str(name), err);
+		variable = arena_text(&s->state->doc.arena, slice_str(name), err);
 		if (!variable)
-			return pool_failed(err);
+			return arena_failed(err);
 		if (k->type == KEY_HEADERS || k->type == KEY_ATTRIBUTES)
 			st = env_pairs(s, record, k, variable, text, &used, err);
 		else
@@ -237,13 +237,13 @@ static bool belongs(const struct key *list, const struct key *k)
 enum status record_init(struct settings *s, const struct key *list, struct setting_record *record,
 			enum setting_origin origin, struct err *err)
 {
-	struct pool *pool = &s->state->doc.pool;
+	struct arena *arena = &s->state->doc.arena;
 	enum status st = ST_OK;
 
 	record->origin = origin;
-	record->given = pool_alloc(pool, schema_size() * sizeof(*record->given), err);
+	record->given = arena_alloc(arena, schema_size() * sizeof(*record->given), err);
 	if (!record->given)
-		return pool_failed(err);
+		return arena_failed(err);
 	for (const struct key *k = schema_keys; !st && k->path; k++) {
 		record->given[schema_index(k)].text = "";
 		if (!belongs(list, k))

@@ -3,7 +3,7 @@
  *
  * A record is struct settings itself or one entry of a list, such as struct
  * exporter_settings; each begins with a struct setting_record. Beside each value a
- * record keeps its text and where it comes from. All memory is the doc's pool.
+ * record keeps its text and where it comes from. All memory is the doc's arena.
  */
 #ifndef CONFIG_RECORD_H
 #define CONFIG_RECORD_H
@@ -22,7 +22,7 @@ struct setting_given {
 
 /* What struct settings hides. */
 struct settings_state {
-	struct doc doc; /* the file; its pool holds everything */
+	struct doc doc; /* the file; its arena holds everything */
 	const struct env *env;
 	size_t cap_warnings;
 };

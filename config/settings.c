@@ -50,13 +50,13 @@ static enum status only_otlp(struct settings *s, const char *name, enum setting_
 			     struct err *err)
 {
 	const struct key *list = row("exporters");
-	struct exporter_settings *e = pool_alloc(&s->state->doc.pool, sizeof(*e), err);
+	struct exporter_settings *e = arena_alloc(&s->state->doc.arena, sizeof(*e), err);
 	struct setting_input in = { .text = slice_str(name), .origin = origin };
 	char expected[VALUE_EXPECTED_CHARS];
 	enum status st;
 
 	if (!e)
-		return pool_failed(err);
+		return arena_failed(err);
 	st = record_init(s, list, &e->record, origin, err);
 	if (st)
 		return st;
@@ -180,9 +180,9 @@ enum status settings_set(struct settings *s, const char *path, const char *text,
 
 	if (!k || !k->offset || !value_is_scalar(k))
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET, "key %s: cannot be a flag", path);
-	copy = pool_text(&s->state->doc.pool, slice_str(text), err);
+	copy = arena_text(&s->state->doc.arena, slice_str(text), err);
 	if (!copy)
-		return pool_failed(err);
+		return arena_failed(err);
 	in.text.ptr = (const uint8_t *)copy;
 	if (!record_set(record, k, &in, expected))
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET, "key %s: expected %s", path,

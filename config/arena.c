@@ -1,33 +1,33 @@
-#include "config/pool.h"
+#include "config/arena.h"
 
 #include <stdalign.h>
 
 #include "base/mem.h"
 
-struct pool_piece {
-	struct pool_piece *next;
+struct arena_piece {
+	struct arena_piece *next;
 	alignas(max_align_t) uint8_t bytes[];
 };
 
-void pool_init(struct pool *p, size_t max_bytes)
+void arena_init(struct arena *p, size_t max_bytes)
 {
-	*p = (struct pool) { .max = max_bytes };
+	*p = (struct arena) { .max = max_bytes };
 }
 
-void pool_release(struct pool *p)
+void arena_release(struct arena *p)
 {
-	struct pool_piece *next;
+	struct arena_piece *next;
 
-	for (struct pool_piece *piece = p->pieces; piece; piece = next) {
+	for (struct arena_piece *piece = p->pieces; piece; piece = next) {
 		next = piece->next;
 		mem_free(piece);
 	}
-	pool_init(p, p->max);
+	arena_init(p, p->max);
 }
 
-void *pool_alloc(struct pool *p, size_t size, struct err *err)
+void *arena_alloc(struct arena *p, size_t size, struct err *err)
 {
-	struct pool_piece *piece;
+	struct arena_piece *piece;
 
 	if (size > p->max || sizeof(*piece) + size > p->max - p->total) {
 		err_set(err, ST_LIMIT, ERR_NO_OFFSET,
@@ -45,9 +45,9 @@ void *pool_alloc(struct pool *p, size_t size, struct err *err)
 	return piece->bytes;
 }
 
-const char *pool_text(struct pool *p, struct slice text, struct err *err)
+const char *arena_text(struct arena *p, struct slice text, struct err *err)
 {
-	char *copy = pool_alloc(p, text.len + 1, err);
+	char *copy = arena_alloc(p, text.len + 1, err);
 
 	if (copy && text.len)
 		memcpy(copy, text.ptr, text.len);
