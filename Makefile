@@ -104,12 +104,18 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-cli check-mapping check-san
-check: check-unit check-cli check-layers check-mapping ## what needs nothing but Debian's packages
+.PHONY: check check-unit check-golden golden-update check-cli check-mapping check-san
+check: check-unit check-golden check-cli check-layers check-mapping ## what needs nothing but Debian's packages
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
 	$(Q)$(if $(SAN),CK_FORK=no) $<
+
+check-golden: $(B)/flightspan $(B)/asm ## dumps of known traces against tests/golden
+	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh check $(B)
+
+golden-update: $(B)/flightspan $(B)/asm ## rewrite tests/golden, verified by Go's own dumps
+	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh update $(B)
 
 check-cli: $(B)/flightspan ## the command line: statuses, messages, what is left behind
 	$(Q)tests/cli/run.sh $<
@@ -118,7 +124,7 @@ check-mapping: $(B)/flightspan ## spans against a slow and simple twin
 	$(Q)tests/mapping/run.sh $<
 
 check-san: ## the tests under address, undefined and thread sanitizers
-	$(Q)$(MAKE) SAN=address,undefined check-unit check-cli
+	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-cli
 	$(Q)$(MAKE) SAN=thread check-unit
 
 # Against others: Go's own reader, the official OTLP classes, a bare Debian.

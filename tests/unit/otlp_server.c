@@ -19,18 +19,23 @@ bool otlp_server_available(void)
 	return access(program(), X_OK) == 0;
 }
 
-static void run(int in, int out, const char *script, int max)
+static void run(int in, int out, const char *script, int max, const char *cert)
 {
 	char limit[16];
 
 	snprintf(limit, sizeof(limit), "%d", max);
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
-	execl(program(), program(), "-script", script, "-max", limit, (char *)NULL);
+	execl(program(), program(), "-script", script, "-max", limit, "-tls", cert, (char *)NULL);
 	_exit(127);
 }
 
 void otlp_server_start(struct otlp_server *s, const char *script, int max)
+{
+	otlp_server_start_tls(s, script, max, "");
+}
+
+void otlp_server_start_tls(struct otlp_server *s, const char *script, int max, const char *cert)
 {
 	int in[2], out[2];
 
@@ -39,7 +44,7 @@ void otlp_server_start(struct otlp_server *s, const char *script, int max)
 	fcntl(out[0], F_SETFD, FD_CLOEXEC);
 	s->pid = fork();
 	if (s->pid == 0)
-		run(in[0], out[1], script, max);
+		run(in[0], out[1], script, max, cert);
 	close(in[0]);
 	close(out[1]);
 	s->stdin_fd = in[1];

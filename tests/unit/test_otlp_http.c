@@ -194,8 +194,8 @@ START_TEST(slow_beyond_the_timeout)
 {
 	struct otlp_http_settings set = DEFAULTS;
 
-	set.timeout_ns = 150 * MS;
-	http_start("[{\"delay_ms\":1000}]", set);
+	set.timeout_ns = 500 * MS;
+	http_start("[{\"delay_ms\":5000}]", set);
 	ck_assert_msg(http_send() == ST_OK, "%s", fx.err.msg);
 	ck_assert_uint_eq(http_stats()->retries, 1);
 	ck_assert_uint_eq(fx.clock.n_naps, 1);

@@ -158,6 +158,31 @@ START_TEST(a_span_too_large_fails)
 }
 END_TEST
 
+/* ---- TLS ---- */
+
+START_TEST(only_known_receivers_are_trusted)
+{
+	char cert[] = "/tmp/flightspan-test-XXXXXX";
+	struct otlp_http_settings set = DEFAULTS;
+	char url[64];
+
+	close(mkstemp(cert));
+	otlp_server_start_tls(&fx.server, "[]", 0, cert);
+	snprintf(url, sizeof(url), "https://127.0.0.1:%d", fx.server.port);
+	set.endpoint = url;
+	set.clock = &fake_clock_functions;
+	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
+	ck_assert_int_eq(http_send(), ST_REMOTE);
+	has_text(fx.err.msg, "(1 attempt); does the CA file fit");
+	otlp_http_close(fx.sender);
+	fx.sender = NULL;
+	set.ca_file = cert;
+	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
+	ck_assert_msg(http_send() == ST_OK, "%s", fx.err.msg);
+	unlink(cert);
+}
+END_TEST
+
 /* ---- settings and memory ---- */
 
 static const char *const bad_headers[] = {
@@ -219,6 +244,7 @@ Suite *otlp_http_failures_suite(void)
 	tcase_add_test(t, connection_refused);
 	tcase_add_test(t, halves_until_it_fits);
 	tcase_add_test(t, a_span_too_large_fails);
+	tcase_add_test(t, only_known_receivers_are_trusted);
 	tcase_add_loop_test(t, bad_settings, 0, sizeof(bad_headers) / sizeof(bad_headers[0]));
 	tcase_add_test(t, survives_no_memory);
 	suite_add_tcase(s, t);

@@ -2,7 +2,8 @@
 //
 // It listens on a free loopback port, prints "port N", answers each POST by the
 // next step of -script (a JSON array; 200 with an empty body when it is over),
-// and ends when its standard input ends. Before it answers it prints one line:
+// and ends when its standard input ends. With -tls FILE it speaks TLS and writes
+// its self-made certificate there. Before it answers it prints one line:
 //
 //	request N conn=C method=M path=P wire=BYTES:HASH plain=BYTES:HASH {Name: value} ...
 //
@@ -13,13 +14,21 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -165,9 +174,36 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
+// selfSigned makes a certificate for 127.0.0.1 and writes it to file as PEM.
+func selfSigned(file string) tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "otlpserver"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		log.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
 func main() {
 	script := flag.String("script", "[]", "JSON array of steps")
 	maxPlain := flag.Int("max", 0, "refuse decoded bodies above this many bytes")
+	certFile := flag.String("tls", "", "speak TLS, write the certificate to this file")
 	flag.Parse()
 	s := &server{maxPlain: *maxPlain}
 	if err := json.Unmarshal([]byte(*script), &s.script); err != nil {
@@ -177,7 +213,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("port %d\n", listener.Addr().(*net.TCPAddr).Port)
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -188,5 +223,13 @@ func main() {
 		s.conns++
 		return context.WithValue(ctx, connKey{}, s.conns)
 	}}
+	port := listener.Addr().(*net.TCPAddr).Port
+	if *certFile != "" {
+		h.TLSConfig = &tls.Config{Certificates: []tls.Certificate{selfSigned(*certFile)}}
+		h.ErrorLog = log.New(io.Discard, "", 0)
+		fmt.Printf("port %d\n", port)
+		log.Fatal(h.ServeTLS(listener, "", ""))
+	}
+	fmt.Printf("port %d\n", port)
 	log.Fatal(h.Serve(listener))
 }
