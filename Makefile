@@ -132,7 +132,7 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-diff check-stats check-descriptors check-json check-clean-root bench
+.PHONY: check-diff check-stats check-descriptors check-json check-e2e check-clean-root bench
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -144,6 +144,9 @@ check-descriptors: ## our .proto files against the official ones
 
 check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
 	$(Q)python3 tests/otlp/check_json.py $<
+
+check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and back; needs Go
+	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
@@ -207,7 +210,7 @@ demo-snapshot: ## record deploy/example/demo.trace.zst anew; needs Go 1.25 or ne
 	$(Q)deploy/example/record.sh
 
 help: ## this list
-	$(Q)sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1|\2/p' Makefile | \
+	$(Q)sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.* ## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

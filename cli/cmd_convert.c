@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/version.h"
 #include "cli/cli.h"
 #include "cli/convert.h"
@@ -14,9 +15,13 @@
 /* The sections of a sidecar's file that this command has no use for. */
 #define UNUSED_SECTIONS "sources triggers sampling queue admin exporters"
 
+/* How long a receiver may be away, unless the user says otherwise. */
+#define RETRY_NS ((uint64_t)60 * 1000000000)
+
 struct options {
 	const char *config, *out, *endpoint;
 	enum otlp_format format;
+	uint64_t retry_ns; /* of one batch */
 	bool strict, quiet;
 };
 
@@ -120,7 +125,7 @@ static const char *or_null(const char *s)
 	return *s ? s : NULL;
 }
 
-static enum status plan_http(struct plan *p, struct err *err)
+static enum status plan_http(struct plan *p, uint64_t retry_ns, struct err *err)
 {
 	const struct otlp_settings *o = &p->settings.exporters.ptr[0].otlp;
 	enum status st;
@@ -135,6 +140,7 @@ static enum status plan_http(struct plan *p, struct err *err)
 	p->http.n_headers = p->n_headers;
 	p->http.gzip = o->compression != SETTING_NONE;
 	p->http.timeout_ns = o->timeout_ns;
+	p->http.retry_budget_ns = retry_ns;
 	p->http.ca_file = or_null(o->tls.ca_file);
 	p->http.cert_file = or_null(o->tls.cert_file);
 	p->http.key_file = or_null(o->tls.key_file);
@@ -185,7 +191,7 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	plan_mapper(p);
 	p->output.path = o->out ? o->out : o->endpoint ? NULL : "-";
 	p->output.format = o->format;
-	return o->endpoint ? plan_http(p, err) : ST_OK;
+	return o->endpoint ? plan_http(p, o->retry_ns, err) : ST_OK;
 }
 
 static void warn_unused(const struct settings *s, const char *path)
@@ -271,14 +277,21 @@ static bool parse_format(const char *text, enum otlp_format *format)
 	return true;
 }
 
+/* The sender adds it to the clock: half of the range is far enough. */
+static bool parse_retry(const char *text, uint64_t *ns)
+{
+	return num_duration(slice_str(text), ns) && *ns <= INT64_MAX;
+}
+
 /* EXIT_DONE: *o is complete and optind is at the first file. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { FORMAT = 256, ENDPOINT, STRICT };
+	enum { FORMAT = 256, ENDPOINT, RETRY, STRICT };
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "output", required_argument, NULL, 'o' },
 						 { "format", required_argument, NULL, FORMAT },
 						 { "endpoint", required_argument, NULL, ENDPOINT },
+						 { "retry-for", required_argument, NULL, RETRY },
 						 { "strict", no_argument, NULL, STRICT },
 						 { "quiet", no_argument, NULL, 'q' },
 						 { NULL, 0, NULL, 0 } };
@@ -305,6 +318,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case ENDPOINT:
 			o->endpoint = optarg;
 			break;
+		case RETRY:
+			if (!parse_retry(optarg, &o->retry_ns))
+				return cli_usage(&cmd_convert,
+						 "--retry-for %s: expected a duration such as 90s",
+						 optarg);
+			break;
 		case STRICT:
 			o->strict = true;
 			break;
@@ -321,7 +340,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 static int run(int argc, char **argv)
 {
-	struct options o = { .format = OTLP_JSON };
+	struct options o = { .format = OTLP_JSON, .retry_ns = RETRY_NS };
 	struct plan p = { .attrs = NULL };
 	struct err err = ERR_INIT;
 	int status = parse_options(argc, argv, &o);
@@ -344,7 +363,8 @@ static int run(int argc, char **argv)
 
 const struct command cmd_convert = {
 	.name = "convert",
-	.args = "[-c CONFIG] [-o OUT] [--format otlp-json|otlp-proto] [--endpoint URL] FILE...",
+	.args = "[-c CONFIG] [-o OUT] [--format otlp-json|otlp-proto] [--endpoint URL [--retry-for TIME]]"
+		" FILE...",
 	.summary = "turn snapshots into OpenTelemetry spans, once",
 	.help = "Reads each FILE (a flight recorder snapshot or any Go execution trace; zstd and\n"
 		"gzip are unpacked; - is standard input) and writes its spans as OTLP.\n\n"
@@ -356,6 +376,8 @@ const struct command cmd_convert = {
 		"  --endpoint URL     send to an OTLP/HTTP receiver, such as\n"
 		"                     http://localhost:4318, and wait for the acknowledgement;\n"
 		"                     OTEL_EXPORTER_OTLP_HEADERS and the like apply\n"
+		"  --retry-for TIME   how long to try a batch that the receiver cannot take now,\n"
+		"                     such as 5m; 60s by default, 0 is one attempt\n"
 		"  -c, --config FILE  the YAML file; its service and mapping sections apply\n"
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
 		"  -q, --quiet        no summary, no progress bar\n\n"

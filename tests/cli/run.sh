@@ -99,7 +99,7 @@ for option in --nope -x; do
 	try "convert $option" 2 "$E convert: unknown option $option; $usage_convert" \
 		convert "$option" "$small"
 done
-for option in -o --output --endpoint -c --format; do
+for option in -o --output --endpoint --retry-for -c --format; do
 	try "convert $option alone" 2 "$E convert: $option needs a value; $usage_convert" \
 		convert "$option"
 done
@@ -108,6 +108,11 @@ try "an unknown format" 2 \
 	convert --format xml "$small"
 try "an endpoint that is none" 2 "$E the endpoint must begin with http:// or https://" \
 	convert --endpoint localhost:4318 "$small"
+for time in 20 -1s soon 99999999h; do
+	try "retry for $time" 2 \
+		"$E convert: --retry-for $time: expected a duration such as 90s; $usage_convert" \
+		convert --retry-for "$time" --endpoint http://127.0.0.1:1 "$small"
+done
 try "a missing configuration" 2 "$E none.yaml: No such file or directory" \
 	convert -c none.yaml "$small"
 try "dump of nothing" 2 "$E dump: expected one file; usage: flightspan dump [--wire] FILE" dump

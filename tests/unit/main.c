@@ -11,14 +11,20 @@ static const struct {
 	Suite *(*make)(void);
 } suites[] = {
 	{ "backoff", backoff_suite },
+	{ "buf", buf_suite },
 	{ "classify", classify_suite },
 	{ "config", config_suite },
+	{ "cursor", cursor_suite },
 	{ "dist", dist_suite },
 	{ "endpoint", endpoint_suite },
 	{ "environ", environ_suite },
+	{ "err", err_suite },
 	{ "file_out", file_out_suite },
+	{ "frontier", frontier_suite },
 	{ "gotext", gotext_suite },
 	{ "gzip", gzip_suite },
+	{ "header", header_suite },
+	{ "map", map_suite },
 	{ "node", node_suite },
 	{ "num", num_suite },
 	{ "otlp_batch", otlp_batch_suite },
@@ -32,6 +38,8 @@ static const struct {
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },
 	{ "subst", subst_suite },
+	{ "tables", tables_suite },
+	{ "timesort", timesort_suite },
 	{ "utf8", utf8_suite },
 };
 /* clang-format on */
