@@ -39,8 +39,8 @@ struct feed {
 void feed_init(struct feed *f, struct byte_source source);
 void feed_release(struct feed *f);
 /*
- * Have the bytes [pos, pos + n) of the window. *have is how many of them there
- * are: fewer only at the end of the source. Moves f->bytes.
+ * Have the bytes [pos, pos + n) of the window, pos being at most f->end. *have is
+ * how many of them there are: fewer only at the end of the source. Moves f->bytes.
  */
 MUST_CHECK enum status feed_need(struct feed *f, size_t pos, size_t n, size_t *have,
 				 struct err *err);
