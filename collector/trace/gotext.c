@@ -88,6 +88,12 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
+/* What floor_div() leaves, without the product, which may not fit. */
+static int64_t floor_mod(int64_t a, int64_t b)
+{
+	return (a % b + b) % b;
+}
+
 /*
  * Calendar date of a Unix time, for any 64-bit second: the C library stops at
  * 32-bit years. Counted in 400-year cycles from the first of March of year 0.
@@ -96,7 +102,7 @@ static struct civil civil_from_unix(int64_t sec)
 {
 	int64_t days = floor_div(sec, 86400) + 719468; /* since 0000-03-01 */
 	int64_t cycle = floor_div(days, 146097);
-	unsigned int second = (unsigned int)(sec - floor_div(sec, 86400) * 86400);
+	unsigned int second = (unsigned int)floor_mod(sec, 86400);
 	unsigned int day = (unsigned int)(days - cycle * 146097);
 	unsigned int year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
 	unsigned int day_of_year = day - (365 * year + year / 4 - year / 100);
@@ -130,7 +136,7 @@ void gotext_wall_time(struct buf *b, int64_t sec, uint64_t nsec)
 {
 	/* The reference takes nsec as signed and carries it into the seconds. */
 	int64_t carry = floor_div((int64_t)nsec, 1000000000);
-	unsigned int frac = (unsigned int)((int64_t)nsec - carry * 1000000000);
+	unsigned int frac = (unsigned int)floor_mod((int64_t)nsec, 1000000000);
 	long offset = 0;
 	struct tm tm;
 	struct civil c;
