@@ -164,7 +164,8 @@ format-check: ## clang-format would change nothing
 tidy: $(SOURCES:%.c=$(B)/tidy/%.ok) ## clang-tidy over every file that changed
 $(B)/tidy/%.ok: %.c $(B)/%.o .clang-tidy
 	$(call say,TIDY,$<)
-	$(Q)mkdir -p $(@D) && $(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) $(CHECK_CFLAGS) -w && touch $@
+	$(Q)mkdir -p $(@D) && $(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) $(CHECK_CFLAGS) -w \
+		2>$@.err || { cat $@.err >&2; exit 1; }; mv $@.err $@
 
 hdr-check: $(HEADERS:%=$(B)/hdr/%.ok) ## each header compiles alone, and twice
 $(B)/hdr/%.ok: % $(B)/flags | $(PROTO_SRC)
