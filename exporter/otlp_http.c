@@ -198,14 +198,21 @@ static void attempt(struct otlp_http *s, struct delivery *d)
 	s->stats.retries += d->attempts > 1;
 }
 
-/* Wait for the next attempt; false if the budget does not allow one. */
+/*
+ * Wait for the next attempt; false if the budget does not allow one. A long wait
+ * that chance has drawn is cut, so that the last attempt comes at the budget's
+ * end; one that the receiver asks for is not.
+ */
 static bool wait_to_retry(const struct otlp_http *s, struct delivery *d)
 {
 	const struct retry_clock *c = &s->clock;
 	uint64_t wait = backoff_next_ns(&d->backoff, c->random(c->arg), d->verdict.wait_ns);
 	uint64_t now = c->now_ns(c->arg);
+	uint64_t left = now < d->deadline_ns ? d->deadline_ns - now : 0;
 
-	if (now > d->deadline_ns || wait > d->deadline_ns - now)
+	if (wait > left && d->verdict.wait_ns <= left && left >= BACKOFF_FLOOR_NS)
+		wait = left;
+	if (wait > left)
 		return false;
 	c->sleep_ns(c->arg, wait);
 	return true;

@@ -37,11 +37,11 @@ skip() {
 
 build() {
 	local version minor log
-	command -v go >/dev/null || skip "install Go 1.25 or newer"
+	command -v go >/dev/null || skip "install Go 1.26 or newer"
 	version=$(go env GOVERSION)
 	minor=${version#go1.}
 	minor=${minor%%[!0-9]*}
-	[ "${minor:-0}" -ge 25 ] || skip "install Go 1.25 or newer, this is $version"
+	[ "${minor:-0}" -ge 25 ] || skip "install Go 1.26 or newer, this is $version"
 	mkdir -p "$bin"
 	# All that has to be fetched, so that what fails after it is our own.
 	if ! log=$(cd tests/e2e && timeout 900 go list -mod=readonly -deps ./... 2>&1 >/dev/null); then
@@ -328,6 +328,7 @@ check "file and Collector at once" file_and_collector_at_once
 check "protobuf file, demo" protobuf_file $demo
 check "protobuf file, tests/data/good" protobuf_file tests/data/good/*
 check "the Collector starts 3 s late" late_collector
+check "the Collector starts at the end of the patience" late_collector --retry-for 5s
 check "the Collector is killed and restarted" killed_collector "$tmp/big.trace"
 check "the Collector stands still for a while" halted_collector
 check "nobody listens" nobody_listens
