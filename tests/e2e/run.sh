@@ -257,6 +257,12 @@ grpc_port() {
 		refused 5 "http://127.0.0.1:$grpc" 'this looks like a gRPC port (4317)'
 }
 
+tls_to_a_plain_port() {
+	local options=(--retry-for 0)
+	start_collector "$dir/got.jsonl" &&
+		refused 5 "https://127.0.0.1:$http" '(1 attempt)' 'does this port speak TLS? if not, the URL begins http://'
+}
+
 start_sink() {
 	"$bin/sink" "$http" "$1" >>"$dir/requests" 2>&1 &
 	sink=$!
@@ -334,6 +340,7 @@ check "the Collector stands still for a while" halted_collector
 check "nobody listens" nobody_listens
 check "wrong path" wrong_path
 check "gRPC port" grpc_port
+check "https to a plain port" tls_to_a_plain_port
 check "headers from the environment" token_is_kept
 check "the slow request's story" slow_request_is_told
 if [ -d "$shared" ]; then
