@@ -210,7 +210,7 @@ demo-snapshot: ## record deploy/example/demo.trace.zst anew; needs Go 1.25 or ne
 	$(Q)deploy/example/record.sh
 
 help: ## this list
-	$(Q)sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1|\2/p' Makefile | \
+	$(Q)sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.* ## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -141,19 +141,24 @@ static bool is_standard(struct slice func)
 	return false;
 }
 
-/* The innermost frame that is the program's own, else the innermost one. */
+/*
+ * The function that tells a person most: the innermost one of the program itself,
+ * or in a stack of the standard library alone the outermost one.
+ */
 static void own_frame(const struct pooled *stack, char *out, size_t size)
 {
 	struct slice rest = pooled_slice(stack), best = { NULL, 0 };
+	bool own = false;
 
-	while (rest.len) {
+	while (rest.len && !own) {
 		const uint8_t *nl = memchr(rest.ptr, '\n', rest.len);
 		struct slice line = { rest.ptr, nl ? (size_t)(nl - rest.ptr) : rest.len };
-		bool own = line.len && line.ptr[0] != '\t' && !is_standard(line);
 
-		if (!best.len || own)
+		if (line.len && line.ptr[0] != '\t') {
+			own = !is_standard(line);
 			best = line;
-		if (own || !nl)
+		}
+		if (!nl)
 			break;
 		rest.ptr += line.len + 1;
 		rest.len -= line.len + 1;

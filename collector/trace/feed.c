@@ -1,5 +1,6 @@
 #include "collector/trace/generation.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "base/limits.h"
@@ -45,6 +46,7 @@ static enum status feed_grow(struct feed *f, size_t need, struct err *err)
 
 enum status feed_need(struct feed *f, size_t pos, size_t n, size_t *have, struct err *err)
 {
+	assert(pos <= f->end);
 	while (!f->ended && f->end - pos < n) {
 		size_t got = 0;
 		enum status st = feed_grow(f, f->end + CHUNK, err);

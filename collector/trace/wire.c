@@ -4,17 +4,17 @@
 
 const struct wire_spec wire_specs[N_WIRE_TYPES] = {
 	[EV_EVENT_BATCH] = { "EventBatch", ARGS("gen", "m", "time", "size"), 4 },
-	[EV_STACKS] = { "Stacks" },
+	[EV_STACKS] = { .name = "Stacks" },
 	[EV_STACK] = { "Stack", ARGS("id", "nframes"), 2 },
-	[EV_STRINGS] = { "Strings" },
+	[EV_STRINGS] = { .name = "Strings" },
 	[EV_STRING] = { "String", ARGS("id"), 1, .data = true },
-	[EV_CPU_SAMPLES] = { "CPUSamples" },
+	[EV_CPU_SAMPLES] = { .name = "CPUSamples" },
 	[EV_CPU_SAMPLE] = { "CPUSample", ARGS("time", "m", "p", "g", "stack"), 5 },
 	[EV_FREQUENCY] = { "Frequency", ARGS("freq"), 1 },
 	[EV_EXPERIMENTAL_BATCH] = { "ExperimentalBatch", ARGS("exp", "gen", "m", "time"), 4,
 				    .data = true },
-	[EV_SYNC] = { "Sync" },
-	[EV_END_OF_GENERATION] = { "EndOfGeneration" },
+	[EV_SYNC] = { .name = "Sync" },
+	[EV_END_OF_GENERATION] = { .name = "EndOfGeneration" },
 
 	[EV_PROCS_CHANGE] = { "ProcsChange", ARGS("dt", "procs_value", "stack"), 3, true,
 			      .stack = 2 },

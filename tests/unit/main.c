@@ -10,15 +10,24 @@ static const struct {
 	const char *name;
 	Suite *(*make)(void);
 } suites[] = {
+	{ "asm", asm_suite },
 	{ "backoff", backoff_suite },
+	{ "buf", buf_suite },
 	{ "classify", classify_suite },
 	{ "config", config_suite },
+	{ "cursor", cursor_suite },
+	{ "damage", damage_suite },
 	{ "dist", dist_suite },
 	{ "endpoint", endpoint_suite },
 	{ "environ", environ_suite },
+	{ "err", err_suite },
 	{ "file_out", file_out_suite },
+	{ "frontier", frontier_suite },
+	{ "generation", generation_suite },
 	{ "gotext", gotext_suite },
 	{ "gzip", gzip_suite },
+	{ "header", header_suite },
+	{ "map", map_suite },
 	{ "node", node_suite },
 	{ "num", num_suite },
 	{ "otlp_batch", otlp_batch_suite },
@@ -29,9 +38,13 @@ static const struct {
 	{ "otlp_split", otlp_split_suite },
 	{ "rules", rules_suite },
 	{ "schema", schema_suite },
+	{ "source", source_suite },
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },
+	{ "stream", stream_suite },
 	{ "subst", subst_suite },
+	{ "tables", tables_suite },
+	{ "timesort", timesort_suite },
 	{ "utf8", utf8_suite },
 };
 /* clang-format on */

@@ -11,15 +11,24 @@
 
 #include <check.h>
 
+Suite *asm_suite(void);
 Suite *backoff_suite(void);
+Suite *buf_suite(void);
 Suite *classify_suite(void);
 Suite *config_suite(void);
+Suite *cursor_suite(void);
+Suite *damage_suite(void);
 Suite *dist_suite(void);
 Suite *endpoint_suite(void);
 Suite *environ_suite(void);
+Suite *err_suite(void);
 Suite *file_out_suite(void);
+Suite *frontier_suite(void);
+Suite *generation_suite(void);
 Suite *gotext_suite(void);
 Suite *gzip_suite(void);
+Suite *header_suite(void);
+Suite *map_suite(void);
 Suite *node_suite(void);
 Suite *num_suite(void);
 Suite *otlp_batch_suite(void);
@@ -30,9 +39,13 @@ Suite *otlp_reply_suite(void);
 Suite *otlp_split_suite(void);
 Suite *rules_suite(void);
 Suite *schema_suite(void);
+Suite *source_suite(void);
 Suite *stats_suite(void);
 Suite *stats_print_suite(void);
+Suite *stream_suite(void);
 Suite *subst_suite(void);
+Suite *tables_suite(void);
+Suite *timesort_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */

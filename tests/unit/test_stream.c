@@ -1,0 +1,265 @@
+#include "collector/trace/stream.h"
+
+#include "tests/support/support.h"
+#include "tests/unit/suites.h"
+
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define MAX_BATCHES 4
+
+/* A generation with one thread whose batches are given as bytes. */
+struct making {
+	struct generation gen;
+	struct batch batches[MAX_BATCHES];
+	struct buf bytes;
+	struct thread_batches thread;
+	struct stream stream;
+	struct err err;
+};
+
+static void init(struct making *k, uint64_t freq)
+{
+	*k = (struct making){ .err = ERR_INIT, .thread = { 7, NO_BATCH, NO_BATCH } };
+	buf_init(&k->bytes, 1 << 20);
+	k->gen.ns_per_tick = 1.0 / ((double)freq / 1e9);
+	k->gen.shift = freq == 1000000000 ? 0 : freq == 15625000 ? 6 : -1;
+	k->gen.batches = k->batches;
+}
+
+static void add_batch(struct making *k, uint64_t time, struct slice data)
+{
+	uint32_t i = (uint32_t)k->gen.n_batches++;
+
+	ck_assert_uint_lt(i, MAX_BATCHES);
+	k->batches[i] =
+		(struct batch){ time, (uint32_t)k->bytes.len, (uint32_t)data.len, NO_BATCH };
+	if (i)
+		k->batches[i - 1].next = i;
+	else
+		k->thread.first = 0;
+	k->thread.last = i;
+	buf_slice(&k->bytes, data);
+}
+
+static void start(struct making *k)
+{
+	stream_init(&k->stream, &k->gen, k->bytes.ptr, &k->thread);
+}
+
+static enum status next(struct making *k)
+{
+	return stream_next(&k->stream, &k->err);
+}
+
+static const struct {
+	const char *name;
+	struct slice data;
+	bool ok;
+	uint8_t type;
+	int64_t time; /* batch at 100, 1 ns a tick */
+	uint64_t last_arg;
+} events[] = {
+	{ "no arguments", SLICE("\x0b\x05"), true, EV_PROC_STOP, 105, 0 },
+	{ "no delta", SLICE("\x0b\0"), true, EV_PROC_STOP, 100, 0 },
+	{ "one argument", SLICE("\x25\x01\x7f"), true, EV_HEAP_ALLOC, 101, 127 },
+	{ "two bytes", SLICE("\x25\x80\x01\xff\x7f"), true, EV_HEAP_ALLOC, 228, 16383 },
+	{ "three bytes", SLICE("\x25\x01\x80\x80\x01"), true, EV_HEAP_ALLOC, 101, 16384 },
+	{ "padded", SLICE("\x25\x81\0\x85\x80\x80\x80\x80\x80\x80\x80\x80\0"), true, EV_HEAP_ALLOC,
+	  101, 5 },
+	{ "largest", SLICE("\x25\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), true, EV_HEAP_ALLOC,
+	  101, UINT64_MAX },
+	{ "tenth byte of 2", SLICE("\x25\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), false, 0, 0,
+	  0 },
+	{ "eleventh byte", SLICE("\x25\x01\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\0"), false, 0, 0,
+	  0 },
+	{ "delta over 64 bits", SLICE("\x0b\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), false, 0, 0,
+	  0 },
+	{ "five arguments", SLICE("\x2c\x01\x02\x03\x04\x05"), true, EV_USER_LOG, 101, 5 },
+	{ "newest", SLICE("\x30\x01\x02\x03\x04\x05"), true, EV_GO_STATUS_STACK, 101, 5 },
+	{ "experiment", SLICE("\x80\x01\x02\x03\x04"), true, EV_SPAN, 101, 4 },
+	{ "last experiment", SLICE("\x88\x01\x02"), true, EV_GOROUTINE_STACK_FREE, 101, 2 },
+	{ "behind the last", SLICE("\x89\x01\x02\x03\x04\x05"), false, 0, 0, 0 },
+	{ "between families", SLICE("\x35\x01\x02\x03\x04\x05"), false, 0, 0, 0 },
+	{ "none", SLICE("\0\x01"), false, 0, 0, 0 },
+	{ "structural", SLICE("\x05\x01\x02"), false, 0, 0, 0 },
+	{ "end of generation", SLICE("\x34"), false, 0, 0, 0 },
+	{ "only a type", SLICE("\x0b"), false, 0, 0, 0 },
+	{ "cut in the delta", SLICE("\x0b\x80"), false, 0, 0, 0 },
+	{ "cut in an argument", SLICE("\x25\x01\x80"), false, 0, 0, 0 },
+	{ "cut before an argument", SLICE("\x2c\x01\x02\x03\x04"), false, 0, 0, 0 },
+};
+
+START_TEST(event)
+{
+	struct making k;
+	uint8_t type = events[_i].type;
+
+	init(&k, 1000000000);
+	/* What stands behind the batch must not be read. */
+	add_batch(&k, 100, events[_i].data);
+	buf_str(&k.bytes, "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01");
+	start(&k);
+	ck_assert_msg(next(&k) == (events[_i].ok ? ST_OK : ST_FORMAT), "%s", events[_i].name);
+	if (events[_i].ok) {
+		ck_assert_msg(k.stream.ev.type == type && k.stream.ev.time == events[_i].time, "%s",
+			      events[_i].name);
+		if (wire_specs[type].n_args > 1)
+			ck_assert_uint_eq(k.stream.ev.args[wire_specs[type].n_args - 2],
+					  events[_i].last_arg);
+		ck_assert_int_eq(next(&k), ST_END);
+		ck_assert_int_eq(next(&k), ST_END);
+	} else {
+		ck_assert_uint_eq(k.err.offset, 0);
+		ck_assert_ptr_nonnull(strstr(k.err.msg, "thread 7"));
+	}
+	buf_release(&k.bytes);
+}
+END_TEST
+
+/* Each timed event of the format takes as many numbers as its description has. */
+START_TEST(argument_counts)
+{
+	for (unsigned int type = 0; type < 256; type++) {
+		bool known = type < N_WIRE_TYPES && wire_specs[type].timed;
+		size_t n = known ? wire_specs[type].n_args : 0;
+
+		for (size_t have = 0; have < 8; have++) {
+			uint8_t data[16] = { (uint8_t)type };
+			struct making k;
+			bool want = known && have >= n;
+
+			memset(data + 1, 1, have);
+			init(&k, 1000000000);
+			add_batch(&k, 5, (struct slice){ data, 1 + n });
+			k.batches[0].len = (uint32_t)(have < n ? 1 + have : 1 + n);
+			start(&k);
+			ck_assert_msg((next(&k) == ST_OK) == want, "type %u with %zu", type, have);
+			buf_release(&k.bytes);
+		}
+	}
+}
+END_TEST
+
+START_TEST(several_batches)
+{
+	static const int64_t want[] = { 101, 103, 51, 200 };
+	struct making k;
+
+	init(&k, 1000000000);
+	add_batch(&k, 100, SLICE("\x0b\x01\x0b\x02"));
+	add_batch(&k, 500, SLICE(""));
+	add_batch(&k, 50, SLICE("\x0b\x01"));
+	add_batch(&k, 200, SLICE("\x0b\0"));
+	start(&k);
+	for (size_t i = 0; i < LEN(want); i++) {
+		ck_assert_int_eq(next(&k), ST_OK);
+		ck_assert_int_eq(k.stream.ev.time, want[i]);
+	}
+	ck_assert_int_eq(next(&k), ST_END);
+	buf_release(&k.bytes);
+}
+END_TEST
+
+START_TEST(no_batches)
+{
+	struct making k;
+
+	init(&k, 1000000000);
+	add_batch(&k, 100, SLICE(""));
+	start(&k);
+	ck_assert_int_eq(next(&k), ST_END);
+	buf_release(&k.bytes);
+}
+END_TEST
+
+/* Section 4.1: every delta is cut by itself, every batch starts anew. */
+START_TEST(times_accumulate)
+{
+	const double ns_per_tick = 1.0 / (11234567.0 / 1e9);
+	int64_t want = (int64_t)(1000.0 * ns_per_tick);
+	struct making k;
+
+	init(&k, 11234567);
+	add_batch(&k, 1000, SLICE("\x0b\x03\x0b\x03\x0b\x03\x0b\x03"));
+	add_batch(&k, 1012, SLICE("\x0b\0"));
+	start(&k);
+	for (int i = 0; i < 4; i++) {
+		want += (int64_t)(3.0 * ns_per_tick);
+		ck_assert_int_eq(next(&k), ST_OK);
+		ck_assert_int_eq(k.stream.ev.time, want);
+	}
+	ck_assert_int_eq(next(&k), ST_OK);
+	ck_assert_int_eq(k.stream.ev.time, (int64_t)(1012.0 * ns_per_tick));
+	ck_assert_int_lt(want, k.stream.ev.time);
+	buf_release(&k.bytes);
+}
+END_TEST
+
+static const struct {
+	uint64_t freq, ticks;
+	bool ok;
+	int64_t want;
+} conversions[] = {
+	{ 1000000000, 0, true, 0 },
+	{ 1000000000, 12345, true, 12345 },
+	{ 1000000000, ((uint64_t)1 << 53) + 1, true, (int64_t)1 << 53 }, /* as a double */
+	{ 1000000000, (uint64_t)9200000000 * 1000000000 - 2048, true, 9199999999999997952 },
+	{ 1000000000, (uint64_t)9200000000 * 1000000000, false, 0 },
+	{ 1000000000, UINT64_MAX, false, 0 },
+	{ 15625000, 10, true, 640 },
+	{ 15625000, ((uint64_t)1 << 53) - 1, true, (((int64_t)1 << 53) - 1) * 64 },
+	{ 15625000, (uint64_t)1 << 62, false, 0 },
+	{ 1, 9, true, 8999999999 },
+	{ 1, UINT64_MAX, false, 0 },
+	{ 3, 1, true, 333333333 },
+	{ UINT64_MAX, 1000000000000, true, 54 },
+};
+
+START_TEST(conversion)
+{
+	struct making k;
+	int64_t got = -1;
+
+	init(&k, conversions[_i].freq);
+	ck_assert_int_eq(generation_ns(&k.gen, conversions[_i].ticks, &got), conversions[_i].ok);
+	ck_assert_int_eq(got, conversions[_i].ok ? conversions[_i].want : -1);
+}
+END_TEST
+
+START_TEST(times_out_of_range)
+{
+	struct making k;
+
+	init(&k, 1000000000);
+	add_batch(&k, UINT64_MAX, SLICE("\x0b\x01"));
+	start(&k);
+	ck_assert_int_eq(next(&k), ST_FORMAT);
+	buf_release(&k.bytes);
+
+	init(&k, 1000000000);
+	/* 2^62 twice: in range each, but not together. */
+	add_batch(&k, (uint64_t)1 << 62,
+		  SLICE("\x0b\x80\x80\x80\x80\x80\x80\x80\x80\x20"
+			"\x0b\x80\x80\x80\x80\x80\x80\x80\x80\x40"));
+	start(&k);
+	ck_assert_int_eq(next(&k), ST_OK);
+	ck_assert_int_eq(next(&k), ST_FORMAT);
+	ck_assert_uint_eq(k.err.offset, 10);
+	buf_release(&k.bytes);
+}
+END_TEST
+
+Suite *stream_suite(void)
+{
+	Suite *s = suite_create("stream");
+	TCase *t = tcase_create("stream");
+
+	tcase_add_loop_test(t, event, 0, LEN(events));
+	tcase_add_test(t, argument_counts);
+	tcase_add_test(t, several_batches);
+	tcase_add_test(t, no_batches);
+	tcase_add_test(t, times_accumulate);
+	tcase_add_loop_test(t, conversion, 0, LEN(conversions));
+	tcase_add_test(t, times_out_of_range);
+	suite_add_tcase(s, t);
+	return s;
+}
