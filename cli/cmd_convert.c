@@ -218,7 +218,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	enum status st = convert_file(path, &p->mapper, output_sink(out), progress, &r, &err);
 
 	if (st) {
-		*fatal = st == ST_REMOTE || st == ST_NOMEM || r.summary.events;
+		*fatal = output_failed(out) || st == ST_NOMEM;
 		cli_fail(path, &err);
 		return false;
 	}

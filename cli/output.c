@@ -7,6 +7,7 @@ struct output {
 	struct otlp_batch file_batch;
 	struct otlp_http *http;
 	struct otlp_batch http_batch;
+	bool failed;
 };
 
 enum status output_open(struct output **out, const struct output_options *opt, struct err *err)
@@ -70,27 +71,38 @@ static enum status flush_http(struct output *o, struct err *err)
 	return st;
 }
 
+static enum status put_file(struct output *o, const struct span *span, struct err *err)
+{
+	enum status st = otlp_batch_add(&o->file_batch, span, err);
+
+	if (st == ST_END) {
+		st = flush_file(o, err);
+		if (!st)
+			st = otlp_batch_add(&o->file_batch, span, err);
+	}
+	return st;
+}
+
+static enum status put_http(struct output *o, const struct span *span, struct err *err)
+{
+	enum status st = otlp_batch_add(&o->http_batch, span, err);
+
+	if (st == ST_END) {
+		st = flush_http(o, err);
+		if (!st)
+			st = otlp_batch_add(&o->http_batch, span, err);
+	}
+	return st;
+}
+
 static enum status emit(void *arg, const struct span *span, struct err *err)
 {
 	struct output *o = arg;
-	enum status st = ST_OK;
+	enum status st = o->file ? put_file(o, span, err) : ST_OK;
 
-	if (o->file) {
-		st = otlp_batch_add(&o->file_batch, span, err);
-		if (st == ST_END) {
-			st = flush_file(o, err);
-			if (!st)
-				st = otlp_batch_add(&o->file_batch, span, err);
-		}
-	}
-	if (!st && o->http) {
-		st = otlp_batch_add(&o->http_batch, span, err);
-		if (st == ST_END) {
-			st = flush_http(o, err);
-			if (!st)
-				st = otlp_batch_add(&o->http_batch, span, err);
-		}
-	}
+	if (!st && o->http)
+		st = put_http(o, span, err);
+	o->failed |= st != ST_OK;
 	return st;
 }
 
@@ -111,6 +123,11 @@ enum status output_finish(struct output *o, struct err *err)
 	if (!st && o->http)
 		st = flush_http(o, err);
 	return st;
+}
+
+bool output_failed(const struct output *o)
+{
+	return o->failed;
 }
 
 const struct otlp_http_stats *output_http_stats(const struct output *o)
