@@ -253,11 +253,16 @@ static int convert_all(int n, char **files, const struct plan *p, const struct o
 	/* Of several files the good ones count; without any, an old output stays. */
 	if (!converted && names_file(p))
 		fatal = true;
-	if (!fatal && output_finish(out, &err)) {
+	if (!fatal)
+		st = output_finish(out, &err);
+	if (st) {
 		log_error("%s", err.msg);
 		ok = false;
-	} else if (!fatal && !o->quiet && (names_file(p) || !p->output.path)) {
-		summary_print_output(stdout, p->output.path,
+	}
+	if (!o->quiet && (names_file(p) || !p->output.path)) {
+		bool written = !fatal && (!st || st == ST_REMOTE);
+
+		summary_print_output(stdout, written ? p->output.path : NULL,
 				     o->format == OTLP_JSON ? "OTLP JSON lines"
 							    : "OTLP protobuf, length-prefixed",
 				     out);

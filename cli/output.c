@@ -7,6 +7,7 @@ struct output {
 	struct otlp_batch file_batch;
 	struct otlp_http *http;
 	struct otlp_batch http_batch;
+	struct err unsent; /* why the receiver gets no more while the file goes on */
 	bool failed;
 };
 
@@ -100,8 +101,18 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 	struct output *o = arg;
 	enum status st = o->file ? put_file(o, span, err) : ST_OK;
 
-	if (!st && o->http)
-		st = put_http(o, span, err);
+	if (!st && o->http && !o->unsent.code) {
+		struct err why = ERR_INIT;
+
+		st = put_http(o, span, &why);
+		/* That does not cost the file: it goes on to its end, then this is told. */
+		if (st == ST_REMOTE && o->file) {
+			o->unsent = why;
+			st = ST_OK;
+		} else if (st) {
+			*err = why;
+		}
+	}
 	o->failed |= st != ST_OK;
 	return st;
 }
@@ -120,9 +131,13 @@ enum status output_finish(struct output *o, struct err *err)
 		if (!st)
 			st = file_out_finish(o->file, err);
 	}
-	if (!st && o->http)
-		st = flush_http(o, err);
-	return st;
+	if (st)
+		return st;
+	if (o->unsent.code) {
+		*err = o->unsent;
+		return o->unsent.code;
+	}
+	return o->http ? flush_http(o, err) : ST_OK;
 }
 
 bool output_failed(const struct output *o)

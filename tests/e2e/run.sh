@@ -245,6 +245,24 @@ nobody_listens() {
 	refused 10 "$url" "$url/v1/traces" attempts 'is the receiver listening? 4318 is OTLP/HTTP'
 }
 
+# The receiver's failure is told, and does not cost the file, small or large.
+file_without_receiver() {
+	local trace
+	for trace in $demo "$tmp/big.trace"; do
+		convert -q -o "$dir/expected.jsonl" "$trace" || return 1
+		if convert --retry-for 0 -o "$dir/file.jsonl" --endpoint "$url" "$trace" >"$dir/summary" 2>"$dir/stderr"; then
+			echo "status 0 for $trace"
+			return 1
+		fi
+		cat "$dir/stderr"
+		[ "$(wc -l <"$dir/stderr")" = 1 ] && grep -q '^spans written to ' "$dir/summary" &&
+			grep -q "^0 spans acknowledged by $url/v1/traces " "$dir/summary" &&
+			cmp "$dir/file.jsonl" "$dir/expected.jsonl" || return 1
+		rm "$dir/file.jsonl"
+	done
+	echo "the file is whole"
+}
+
 wrong_path() {
 	local options=()
 	start_collector "$dir/got.jsonl" &&
@@ -338,6 +356,7 @@ check "the Collector starts at the end of the patience" late_collector --retry-f
 check "the Collector is killed and restarted" killed_collector "$tmp/big.trace"
 check "the Collector stands still for a while" halted_collector
 check "nobody listens" nobody_listens
+check "a file beside a receiver that is away" file_without_receiver
 check "wrong path" wrong_path
 check "gRPC port" grpc_port
 check "https to a plain port" tls_to_a_plain_port
