@@ -19,6 +19,8 @@ static const struct {
 	{ "file_out", file_out_suite },
 	{ "gotext", gotext_suite },
 	{ "gzip", gzip_suite },
+	{ "ids", ids_suite },
+	{ "idset", idset_suite },
 	{ "node", node_suite },
 	{ "num", num_suite },
 	{ "otlp_batch", otlp_batch_suite },

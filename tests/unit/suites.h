@@ -20,6 +20,8 @@ Suite *environ_suite(void);
 Suite *file_out_suite(void);
 Suite *gotext_suite(void);
 Suite *gzip_suite(void);
+Suite *ids_suite(void);
+Suite *idset_suite(void);
 Suite *node_suite(void);
 Suite *num_suite(void);
 Suite *otlp_batch_suite(void);
