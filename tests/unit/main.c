@@ -31,6 +31,7 @@ static const struct {
 	{ "otlp_split", otlp_split_suite },
 	{ "rules", rules_suite },
 	{ "schema", schema_suite },
+	{ "stackpool", stackpool_suite },
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },
 	{ "subst", subst_suite },

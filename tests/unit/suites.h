@@ -32,6 +32,7 @@ Suite *otlp_reply_suite(void);
 Suite *otlp_split_suite(void);
 Suite *rules_suite(void);
 Suite *schema_suite(void);
+Suite *stackpool_suite(void);
 Suite *stats_suite(void);
 Suite *stats_print_suite(void);
 Suite *subst_suite(void);
