@@ -88,11 +88,6 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-/* What floor_div() leaves, without the product, which may not fit. */
-static int64_t floor_mod(int64_t a, int64_t b)
-{
-	return (a % b + b) % b;
-}
 /* The first of March, from which Go counts seconds in 64 bits, and how long before 1970 that was. */
 #define EPOCH_YEAR (-292277022400)
 #define EPOCH_SECONDS 9223372028741760000u
@@ -103,10 +98,6 @@ static int64_t floor_mod(int64_t a, int64_t b)
  */
 static struct civil civil_from_unix(uint64_t sec)
 {
-	int64_t days = floor_div(sec, 86400) + 719468; /* since 0000-03-01 */
-	int64_t cycle = floor_div(days, 146097);
-	unsigned int second = (unsigned int)floor_mod(sec, 86400);
-	unsigned int day = (unsigned int)(days - cycle * 146097);
 	uint64_t days = (sec + EPOCH_SECONDS) / 86400;
 	unsigned int second = (unsigned int)((sec + EPOCH_SECONDS) % 86400);
 	unsigned int day = (unsigned int)(days % 146097);
@@ -142,7 +133,6 @@ void gotext_wall_time(struct buf *b, int64_t sec, uint64_t nsec)
 {
 	/* The reference takes nsec as signed and carries it into the seconds. */
 	int64_t carry = floor_div((int64_t)nsec, 1000000000);
-	unsigned int frac = (unsigned int)floor_mod((int64_t)nsec, 1000000000);
 	unsigned int frac = (unsigned int)(nsec - (uint64_t)carry * 1000000000u);
 	long offset = 0;
 	struct tm tm;
