@@ -218,7 +218,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	enum status st = convert_file(path, &p->mapper, output_sink(out), progress, &r, &err);
 
 	if (st) {
-		*fatal = st == ST_REMOTE || st == ST_NOMEM || r.summary.events;
+		*fatal = output_failed(out) || st == ST_NOMEM;
 		cli_fail(path, &err);
 		return false;
 	}
@@ -253,11 +253,16 @@ static int convert_all(int n, char **files, const struct plan *p, const struct o
 	/* Of several files the good ones count; without any, an old output stays. */
 	if (!converted && names_file(p))
 		fatal = true;
-	if (!fatal && output_finish(out, &err)) {
+	if (!fatal)
+		st = output_finish(out, &err);
+	if (st) {
 		log_error("%s", err.msg);
 		ok = false;
-	} else if (!fatal && !o->quiet && (names_file(p) || !p->output.path)) {
-		summary_print_output(stdout, p->output.path,
+	}
+	if (!o->quiet && (names_file(p) || !p->output.path)) {
+		bool written = !fatal && (!st || st == ST_REMOTE);
+
+		summary_print_output(stdout, written ? p->output.path : NULL,
 				     o->format == OTLP_JSON ? "OTLP JSON lines"
 							    : "OTLP protobuf, length-prefixed",
 				     out);

@@ -7,6 +7,8 @@ struct output {
 	struct otlp_batch file_batch;
 	struct otlp_http *http;
 	struct otlp_batch http_batch;
+	struct err unsent; /* why the receiver gets no more while the file goes on */
+	bool failed;
 };
 
 enum status output_open(struct output **out, const struct output_options *opt, struct err *err)
@@ -70,27 +72,48 @@ static enum status flush_http(struct output *o, struct err *err)
 	return st;
 }
 
+static enum status put_file(struct output *o, const struct span *span, struct err *err)
+{
+	enum status st = otlp_batch_add(&o->file_batch, span, err);
+
+	if (st == ST_END) {
+		st = flush_file(o, err);
+		if (!st)
+			st = otlp_batch_add(&o->file_batch, span, err);
+	}
+	return st;
+}
+
+static enum status put_http(struct output *o, const struct span *span, struct err *err)
+{
+	enum status st = otlp_batch_add(&o->http_batch, span, err);
+
+	if (st == ST_END) {
+		st = flush_http(o, err);
+		if (!st)
+			st = otlp_batch_add(&o->http_batch, span, err);
+	}
+	return st;
+}
+
 static enum status emit(void *arg, const struct span *span, struct err *err)
 {
 	struct output *o = arg;
-	enum status st = ST_OK;
+	enum status st = o->file ? put_file(o, span, err) : ST_OK;
 
-	if (o->file) {
-		st = otlp_batch_add(&o->file_batch, span, err);
-		if (st == ST_END) {
-			st = flush_file(o, err);
-			if (!st)
-				st = otlp_batch_add(&o->file_batch, span, err);
+	if (!st && o->http && !o->unsent.code) {
+		struct err why = ERR_INIT;
+
+		st = put_http(o, span, &why);
+		/* That does not cost the file: it goes on to its end, then this is told. */
+		if (st == ST_REMOTE && o->file) {
+			o->unsent = why;
+			st = ST_OK;
+		} else if (st) {
+			*err = why;
 		}
 	}
-	if (!st && o->http) {
-		st = otlp_batch_add(&o->http_batch, span, err);
-		if (st == ST_END) {
-			st = flush_http(o, err);
-			if (!st)
-				st = otlp_batch_add(&o->http_batch, span, err);
-		}
-	}
+	o->failed |= st != ST_OK;
 	return st;
 }
 
@@ -108,9 +131,18 @@ enum status output_finish(struct output *o, struct err *err)
 		if (!st)
 			st = file_out_finish(o->file, err);
 	}
-	if (!st && o->http)
-		st = flush_http(o, err);
-	return st;
+	if (st)
+		return st;
+	if (o->unsent.code) {
+		*err = o->unsent;
+		return o->unsent.code;
+	}
+	return o->http ? flush_http(o, err) : ST_OK;
+}
+
+bool output_failed(const struct output *o)
+{
+	return o->failed;
 }
 
 const struct otlp_http_stats *output_http_stats(const struct output *o)

@@ -26,7 +26,12 @@ struct output_options {
 MUST_CHECK enum status output_open(struct output **out, const struct output_options *o,
 				   struct err *err);
 struct span_sink output_sink(struct output *o);
-/* Write and send what is left; give the file its name. */
+/* Has a span been refused by the sink? Then it takes no more, and is not finished. */
+bool output_failed(const struct output *o);
+/*
+ * Write what is left, give the file its name, then send what is left. ST_REMOTE:
+ * the receiver did not take all, but the file, if there is one, is whole.
+ */
 MUST_CHECK enum status output_finish(struct output *o, struct err *err);
 /* Without output_finish() before, a named file does not come into being. */
 void output_close(struct output *o);

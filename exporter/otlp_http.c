@@ -111,9 +111,11 @@ static const struct {
 	  "this looks like a gRPC port (4317); OTLP/HTTP is usually 4318" },
 	{ CURLE_WEIRD_SERVER_REPLY, 0,
 	  "this looks like a gRPC port (4317); OTLP/HTTP is usually 4318" },
+	{ CURLE_SEND_ERROR, 0, "if this is a gRPC port (4317): OTLP/HTTP is usually 4318" },
 	{ CURLE_RECV_ERROR, 0, "if this is a gRPC port (4317): OTLP/HTTP is usually 4318" },
 	{ CURLE_GOT_NOTHING, 0, "if this is a gRPC port (4317): OTLP/HTTP is usually 4318" },
 	{ CURLE_COULDNT_RESOLVE_HOST, 0, "is the host name right?" },
+	{ CURLE_SSL_CONNECT_ERROR, 0, "does this port speak TLS? if not, the URL begins http://" },
 	{ CURLE_PEER_FAILED_VERIFICATION, 0, "does the CA file fit the receiver's certificate?" },
 	{ 0, 401, "check the credentials in the headers" },
 	{ 0, 403, "check the credentials in the headers" },
@@ -198,14 +200,21 @@ static void attempt(struct otlp_http *s, struct delivery *d)
 	s->stats.retries += d->attempts > 1;
 }
 
-/* Wait for the next attempt; false if the budget does not allow one. */
+/*
+ * Wait for the next attempt; false if the budget does not allow one. A long wait
+ * that chance has drawn is cut, so that the last attempt comes at the budget's
+ * end; one that the receiver asks for is not.
+ */
 static bool wait_to_retry(const struct otlp_http *s, struct delivery *d)
 {
 	const struct retry_clock *c = &s->clock;
 	uint64_t wait = backoff_next_ns(&d->backoff, c->random(c->arg), d->verdict.wait_ns);
 	uint64_t now = c->now_ns(c->arg);
+	uint64_t left = now < d->deadline_ns ? d->deadline_ns - now : 0;
 
-	if (now > d->deadline_ns || wait > d->deadline_ns - now)
+	if (wait > left && d->verdict.wait_ns <= left && left >= BACKOFF_FLOOR_NS)
+		wait = left;
+	if (wait > left)
 		return false;
 	c->sleep_ns(c->arg, wait);
 	return true;

@@ -204,6 +204,10 @@ check "two files, all their spans" [ "$(count both)" = "$(count plain.jsonl out)
 try "one of two is missing" 1 "$E none: cannot open: No such file or directory" \
 	convert -o good.jsonl none "$small"
 check "one of two is missing: the other is converted" cmp good.jsonl plain.jsonl
+try "one of three is cut in its first generation" 1 "$W data/bad/future-go1.99.trace: $newer
+$E data/bad/future-go1.99.trace: the file ends inside a batch header (at byte 16)" \
+	convert -o three.jsonl "$small" data/bad/future-go1.99.trace "$empty"
+check "one of three is cut: the others are converted" cmp three.jsonl both
 
 # -o: whole or not at all, and nothing beside it.
 mkdir o

@@ -37,11 +37,11 @@ skip() {
 
 build() {
 	local version minor log
-	command -v go >/dev/null || skip "install Go 1.25 or newer"
+	command -v go >/dev/null || skip "install Go 1.26 or newer"
 	version=$(go env GOVERSION)
 	minor=${version#go1.}
 	minor=${minor%%[!0-9]*}
-	[ "${minor:-0}" -ge 25 ] || skip "install Go 1.25 or newer, this is $version"
+	[ "${minor:-0}" -ge 25 ] || skip "install Go 1.26 or newer, this is $version"
 	mkdir -p "$bin"
 	# All that has to be fetched, so that what fails after it is our own.
 	if ! log=$(cd tests/e2e && timeout 900 go list -mod=readonly -deps ./... 2>&1 >/dev/null); then
@@ -245,6 +245,24 @@ nobody_listens() {
 	refused 10 "$url" "$url/v1/traces" attempts 'is the receiver listening? 4318 is OTLP/HTTP'
 }
 
+# The receiver's failure is told, and does not cost the file, small or large.
+file_without_receiver() {
+	local trace
+	for trace in $demo "$tmp/big.trace"; do
+		convert -q -o "$dir/expected.jsonl" "$trace" || return 1
+		if convert --retry-for 0 -o "$dir/file.jsonl" --endpoint "$url" "$trace" >"$dir/summary" 2>"$dir/stderr"; then
+			echo "status 0 for $trace"
+			return 1
+		fi
+		cat "$dir/stderr"
+		[ "$(wc -l <"$dir/stderr")" = 1 ] && grep -q '^spans written to ' "$dir/summary" &&
+			grep -q "^0 spans acknowledged by $url/v1/traces " "$dir/summary" &&
+			cmp "$dir/file.jsonl" "$dir/expected.jsonl" || return 1
+		rm "$dir/file.jsonl"
+	done
+	echo "the file is whole"
+}
+
 wrong_path() {
 	local options=()
 	start_collector "$dir/got.jsonl" &&
@@ -255,6 +273,12 @@ grpc_port() {
 	local options=()
 	start_collector "$dir/got.jsonl" &&
 		refused 5 "http://127.0.0.1:$grpc" 'this looks like a gRPC port (4317)'
+}
+
+tls_to_a_plain_port() {
+	local options=(--retry-for 0)
+	start_collector "$dir/got.jsonl" &&
+		refused 5 "https://127.0.0.1:$http" '(1 attempt)' 'does this port speak TLS? if not, the URL begins http://'
 }
 
 start_sink() {
@@ -328,11 +352,14 @@ check "file and Collector at once" file_and_collector_at_once
 check "protobuf file, demo" protobuf_file $demo
 check "protobuf file, tests/data/good" protobuf_file tests/data/good/*
 check "the Collector starts 3 s late" late_collector
+check "the Collector starts at the end of the patience" late_collector --retry-for 5s
 check "the Collector is killed and restarted" killed_collector "$tmp/big.trace"
 check "the Collector stands still for a while" halted_collector
 check "nobody listens" nobody_listens
+check "a file beside a receiver that is away" file_without_receiver
 check "wrong path" wrong_path
 check "gRPC port" grpc_port
+check "https to a plain port" tls_to_a_plain_port
 check "headers from the environment" token_is_kept
 check "the slow request's story" slow_request_is_told
 if [ -d "$shared" ]; then

@@ -77,9 +77,22 @@ START_TEST(budget_ends_the_retries)
 	set.retry_budget_ns = SECOND;
 	http_start("[{\"status\":503},{\"status\":503},{\"status\":503},{\"status\":503}]", set);
 	ck_assert_int_eq(http_send(), ST_REMOTE);
-	has_text(fx.err.msg, "HTTP status 503 (3 attempts)");
-	ck_assert_uint_eq(fx.clock.n_naps, 2);
-	ck_assert_uint_eq(http_stats()->requests, 3);
+	has_text(fx.err.msg, "HTTP status 503 (4 attempts)");
+	ck_assert_uint_eq(fx.clock.n_naps, 3);
+	ck_assert_uint_eq(http_stats()->requests, 4);
+}
+END_TEST
+
+/* Naps of 0.4 s: the third is cut, and the receiver is back just in time. */
+START_TEST(the_last_attempt_is_at_the_end_of_the_budget)
+{
+	struct otlp_http_settings set = DEFAULTS;
+
+	set.retry_budget_ns = SECOND;
+	http_start("[{\"status\":503},{\"status\":503},{\"status\":503}]", set);
+	ck_assert_msg(http_send() == ST_OK, "%s", fx.err.msg);
+	ck_assert_uint_eq(fx.clock.n_naps, 3);
+	ck_assert_uint_eq(fx.clock.naps[2], 200 * MS);
 }
 END_TEST
 
@@ -115,7 +128,7 @@ START_TEST(connection_refused)
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
 	ck_assert_int_eq(http_send(), ST_REMOTE);
 	has_text(fx.err.msg, "4318 is OTLP/HTTP, 4317 is gRPC");
-	has_text(fx.err.msg, "(13 attempts)"); /* a nap of 0.4 s each */
+	has_text(fx.err.msg, "(14 attempts)"); /* a nap of 0.4 s each, the last 0.2 */
 	ck_assert_uint_le(fx.clock.now, 5 * SECOND + 1000);
 }
 END_TEST
@@ -240,6 +253,7 @@ Suite *otlp_http_failures_suite(void)
 	tcase_add_loop_test(t, refuses_at_once, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_loop_test(t, long_words_are_cut_between_runes, 0, 2);
 	tcase_add_test(t, budget_ends_the_retries);
+	tcase_add_test(t, the_last_attempt_is_at_the_end_of_the_budget);
 	tcase_add_test(t, a_wait_beyond_the_budget_is_not_begun);
 	tcase_add_test(t, connection_refused);
 	tcase_add_test(t, halves_until_it_fits);
