@@ -22,7 +22,7 @@ _flightspan()
 			return
 			;;
 		esac
-		options="-c --config -o --output --format --endpoint --strict -q --quiet --help"
+		options="-c --config -o --output --format --endpoint --retry-for --strict -q --quiet --help"
 		;;
 	dump) options="--wire --help" ;;
 	stats) options="--json --help" ;;
