@@ -73,6 +73,7 @@ struct node {
 	int64_t start, end;        /* trace ns */
 	int64_t id_time;           /* begin as recorded, for the id */
 	bool ended, cut_start, cut_end;
+	bool abandoned; /* a region whose goroutine died: shows as cut, not by the capture */
 	bool left_out; /* not in its trace's list, never a parent; gone when it ends */
 	bool parent_fixed; /* parent_id is of a trace already sent */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */

@@ -29,11 +29,13 @@ static void add_str(struct attrs *a, const struct mapper *m, struct slice key, s
 
 static void add_cut(struct attrs *a, const struct mapper *m, const struct node *n)
 {
-	if (n->cut_start || n->cut_end)
+	bool end = n->cut_end || n->abandoned;
+
+	if (n->cut_start || end)
 		add_str(a, m, SLICE("flightspan.truncated"),
-			n->cut_start && n->cut_end ? SLICE("both") :
-			n->cut_start		   ? SLICE("start") :
-						     SLICE("end"));
+			n->cut_start && end ? SLICE("both")
+			: n->cut_start	    ? SLICE("start")
+					    : SLICE("end"));
 }
 
 /* What is told of a wait, as a span or as an event. */

@@ -163,6 +163,12 @@ static const struct map_row links[] = {
 	  "  T c 3-150 t=3 g=2\n"
 	  "T a 2-200 t=1 g=1 cut=end\n"
 	  "  W s 10-110 g=1 b=90 r=10 by=2 link=c\n" },
+	{ "to a region that its goroutine's death ends",
+	  TASK("2 g2 task 2 b; 3 g2 region 2 r;" WAIT "150 g2 dies; 200 g3 end 2"),
+	  "T b 2-200 t=2 g=2\n"
+	  "  R r 3-150 t=2 g=2 cut=end\n"
+	  "T a 1-900 t=1 g=1\n"
+	  "  W s 10-110 g=1 b=90 r=10 by=2 link=r\n" },
 };
 #define N_LINKS ((int)(sizeof(links) / sizeof(links[0])))
 
