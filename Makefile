@@ -1,15 +1,21 @@
 # flightspan. One file, no recursion. `make help` lists the targets.
 #
-# Variants never mix: build/<variant>/ holds objects of one set of flags.
+# Variants never mix: build/<variant>/ holds objects of one set of flags, written
+# down in build/<variant>/flags; other flags than last time rebuild it.
 #   make                 release
 #   make SAN=address,undefined check     the same under sanitizers (clang)
 #   make V=1             show commands; WERROR=1 warnings are errors (CI)
 
-CC ?= cc
+SAN ?=
+ifeq ($(origin CC),default)
+CC := $(if $(SAN),clang-14,cc)
+endif
+WERROR ?= $(if $(filter true,$(CI)),1)
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 DESTDIR ?=
-SAN ?=
+CLANG_FORMAT ?= clang-format-14
+CLANG_TIDY ?= clang-tidy-14
 PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1
 comma := ,
 VARIANT := $(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
@@ -19,12 +25,15 @@ Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
-	-Wcast-qual -Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror)
+	-Wcast-qual -Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -include base/banned.h \
-	$(shell pkg-config --cflags $(PKGS)) $(SAN_FLAGS)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -include base/banned.h \
+	$(PKG_CFLAGS) $(SAN_FLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LIBS = $(shell pkg-config --libs $(PKGS)) -lpthread
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
+CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 
 LIB_SRC := $(wildcard base/*.c config/*.c collector/*/*.c mapping/*.c exporter/*.c)
@@ -34,6 +43,7 @@ TEST_SRC := $(wildcard tests/support/*.c) tests/asm/asm.c tests/asm/unquote.c
 PROTO := $(wildcard exporter/proto/*.proto)
 PROTO_SRC := $(PROTO:exporter/proto/%.proto=$(GEN)/%.pb-c.c)
 HEADERS := $(wildcard base/*.h config/*.h collector/*/*.h mapping/*.h exporter/*.h cli/*.h tests/*/*.h)
+SOURCES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(PROTO_SRC))
 
@@ -50,7 +60,16 @@ $(B)/libflightspan.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(B)/%.o: %.c Makefile | $(PROTO_SRC)
+# Touched only if it says something else than last time.
+FLAGS := $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS) $(CHECK_CFLAGS)
+.PHONY: FORCE
+FORCE:
+$(B)/flags: FORCE
+	$(Q)pkg-config --exists --print-errors $(PKGS) || \
+		{ echo 'make: libraries are missing; deploy/setup deps installs them' >&2; exit 1; }
+	$(Q)mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+
+$(B)/%.o: %.c $(B)/flags | $(PROTO_SRC)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -59,49 +78,143 @@ $(B)/%.o: %.c Makefile | $(PROTO_SRC)
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h &: exporter/proto/%.proto
 	$(call say,PROTO,$<)
 	$(Q)mkdir -p $(GEN) && protoc-c -Iexporter/proto --c_out=$(GEN) $<
-$(B)/gen/%.o: $(GEN)/%.c | $(PROTO_SRC)
+$(B)/gen/%.o: $(GEN)/%.c $(B)/flags | $(PROTO_SRC)
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(CFLAGS) $(SAN_FLAGS) -fPIE -w -I$(GEN) -c -o $@ $<
 
-# Unit tests. TEST=name runs one suite, CK_FORK=no one process (always under sanitizers).
-UNIT := $(B)/unit
-$(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(shell pkg-config --cflags check)
-$(UNIT): $(call obj,$(UNIT_SRC) $(TEST_SRC)) $(B)/libflightspan.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs check) $(LIBS)
+# A program of tests/: $(call program,NAME,SOURCES) is build/<variant>/NAME.
+define program
+$(B)/$(1): $(call obj,$(2)) $(B)/libflightspan.a
+	$$(call say,LINK,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $(3) $$(LIBS)
+endef
+$(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(CHECK_CFLAGS)
+UNIT_CLI := cli/stats_json.c cli/stats_text.c
+$(eval $(call program,unit,$(UNIT_SRC) $(TEST_SRC) $(UNIT_CLI),$(CHECK_LIBS)))
+$(eval $(call program,asm,$(wildcard tests/asm/*.c)))
+$(eval $(call program,timesort_check,tests/diff/timesort_check.c))
+$(eval $(call program,printable_check,tests/diff/printable_check.c))
+$(eval $(call program,emit_spans,tests/otlp/emit_spans.c tests/unit/span_gen.c))
+BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
+$(foreach b,$(BENCH),$(eval $(call program,bench/$(b),tests/bench/$(b).c)))
 
-# Micro benchmarks: build/release/bench/NAME for tests/bench/NAME.c.
-$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libflightspan.a
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+# A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
+OTLP_SERVER := build/otlp-server
+HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
+$(OTLP_SERVER): $(wildcard tests/otlp/server/*)
+	$(call say,GO,$@)
+	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check-unit check-descriptors
-check-unit: $(UNIT) ## unit tests of this variant
-	$(Q)$(if $(SAN),CK_FORK=no) $(UNIT)
+.PHONY: check check-unit check-golden golden-update check-cli check-mapping check-san
+check: check-unit check-golden check-cli check-layers check-mapping ## what needs nothing but Debian's packages
+
+# CK_FORK=no: one process, as sanitizers want it.
+check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
+	$(Q)$(if $(SAN),CK_FORK=no) $<
+
+check-golden: $(B)/flightspan $(B)/asm ## dumps of known traces against tests/golden
+	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh check $(B)
+
+golden-update: $(B)/flightspan $(B)/asm ## rewrite tests/golden, verified by Go's own dumps
+	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh update $(B)
+
+check-cli: $(B)/flightspan ## the command line: statuses, messages, what is left behind
+	$(Q)tests/cli/run.sh $<
+
+check-mapping: $(B)/flightspan ## spans against a slow and simple twin
+	$(Q)tests/mapping/run.sh $<
+
+check-san: ## the tests under address, undefined and thread sanitizers
+	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-cli
+	$(Q)$(MAKE) SAN=thread check-unit
+
+# Against others: Go's own reader, the official OTLP classes, a bare Debian.
+# SHARED_TRACES: a folder of larger traces, outside the repository.
+SHARED_TRACES ?= ../shared/traces
+STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
+	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
+.PHONY: check-diff check-stats check-descriptors check-json check-e2e check-clean-root bench
+check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
+	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
+
+check-stats: $(B)/flightspan ## stats against Go's trace reader
+	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
 
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
 
-# Golden and differential tests; the assembler makes their hand-written traces.
-ASM_OBJ := $(call obj,$(wildcard tests/asm/*.c))
-$(B)/asm: $(ASM_OBJ) $(B)/libflightspan.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
+	$(Q)python3 tests/otlp/check_json.py $<
 
-# The program under test; as long as some commands are not there, one with stand-ins for them.
-PROGRAM := $(B)/$(if $(and $(wildcard cli/cmd_convert.c),$(wildcard cli/cmd_stats.c)),flightspan,reader)
-$(B)/reader: $(call obj,$(CLI_SRC) tests/tool_commands.c) $(B)/libflightspan.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and back; needs Go
+	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
 
+check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
+	$(Q)tests/clean-root.sh
 $(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: check-golden golden-update check-diff
-check-golden: $(PROGRAM) $(B)/asm ## the dumps of known traces against tests/golden
-	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/golden/run.sh check $(B)
-golden-update: $(PROGRAM) $(B)/asm ## rewrite tests/golden, verified by Go's own dumps
-	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/golden/run.sh update $(B)
-check-diff: $(PROGRAM) $(B)/asm $(B)/timesort_check $(B)/printable_check ## our reading of traces against go tool trace
-	$(Q)PROGRAM=$(CURDIR)/$(PROGRAM) tests/diff/run.sh $(B)
+bench: $(addprefix $(B)/bench/,$(BENCH)) ## speed, one line a case
+	$(Q)set -e; for b in $^; do timeout 600 $$b; done
+
+# What a reviewer would ask for, before he has to.
+.PHONY: lint format format-check tidy hdr-check layers check-layers spelling shellcheck man-check ci
+lint: format-check hdr-check layers spelling shellcheck man-check tidy ## all of the next seven
+
+format-check: ## clang-format would change nothing
+	$(Q)tests/lint/format.sh $(CLANG_FORMAT) $(SOURCES) $(HEADERS)
+
+tidy: $(SOURCES:%.c=$(B)/tidy/%.ok) ## clang-tidy over every file that changed
+$(B)/tidy/%.ok: %.c $(B)/%.o .clang-tidy
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D) && $(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) $(CHECK_CFLAGS) -w \
+		2>$@.err || { cat $@.err >&2; exit 1; }; mv $@.err $@
+
+hdr-check: $(HEADERS:%=$(B)/hdr/%.ok) ## each header compiles alone, and twice
+$(B)/hdr/%.ok: % $(B)/flags | $(PROTO_SRC)
+	$(Q)mkdir -p $(@D) && printf '#include "%s"\n' $< $< | \
+		$(CC) $(ALL_CFLAGS) $(CHECK_CFLAGS) -MMD -MP -MT $@ -MF $@.d -fsyntax-only -x c - && \
+		touch $@
+
+layers check-layers: ## includes point only downwards
+	$(Q)tests/lint/layers.sh && tests/lint/test_layers.sh
+
+spelling: ## codespell over the tracked files
+	$(Q)tests/lint/spelling.sh
+
+shellcheck: ## every shell script
+	$(Q)tests/lint/shell.sh
+
+man-check: $(B)/flightspan ## the man page is clean and has every option
+	$(Q)tests/lint/man.sh $<
+
+format: ## let clang-format rewrite the sources
+	$(Q)$(CLANG_FORMAT) -i $(SOURCES) $(HEADERS)
+
+ci: ## what CI runs, in its order
+	$(Q).ci/run
+
+.PHONY: install uninstall clean demo-snapshot help
+INSTALL := install -D
+BIN := $(DESTDIR)$(PREFIX)/bin/flightspan
+MAN := $(DESTDIR)$(PREFIX)/share/man/man1/flightspan.1
+COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/flightspan
+install: $(B)/flightspan ## into PREFIX (/usr/local), below DESTDIR
+	$(INSTALL) -m 755 $< $(BIN)
+	$(INSTALL) -m 644 docs/flightspan.1 $(MAN)
+	$(INSTALL) -m 644 deploy/completion/flightspan.bash $(COMPLETION)
+
+uninstall: ## remove what install put there
+	rm -f $(BIN) $(MAN) $(COMPLETION)
+
+clean: ## remove build/
+	rm -rf build
+
+demo-snapshot: ## record deploy/example/demo.trace.zst anew; needs Go 1.25 or newer
+	$(Q)deploy/example/record.sh
+
+help: ## this list
+	$(Q)sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.* ## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c. With libFuzzer in a variant of their own, else replayed.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <time.h>
 
+/* With clang and _FORTIFY_SOURCE these are macros, which cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets
 #pragma GCC poison atoi atol atoll strtol strtoul strtoll strtoull sscanf
 #pragma GCC poison gmtime localtime ctime asctime

@@ -31,8 +31,8 @@ enum status err_wrap(struct err *err, const char *fmt, ...)
 	vsnprintf(context, sizeof(context) - 3, fmt, ap);
 	va_end(ap);
 	n = strlen(context);
-	memcpy(context + n, ": ", 2);
-	n += 2;
+	context[n++] = ':';
+	context[n++] = ' ';
 	/* The context pushes the old text to the right; what does not fit is cut. */
 	memmove(err->msg + n, err->msg, sizeof(err->msg) - n);
 	memcpy(err->msg, context, n);

@@ -54,7 +54,16 @@
 #define MAX_CONFIG_FILE_BYTES ((size_t)1 << 20)
 #define MAX_CONFIG_NODES ((size_t)10000)
 #define MAX_CONFIG_DEPTH 32u
+#define MAX_CONFIG_PAIRS ((size_t)256) /* headers or attributes of one key */
 #define MAX_CONFIG_VALUE_BYTES ((size_t)64 << 10) /* one value */
 #define MAX_CONFIG_BYTES ((size_t)16 << 20)       /* all memory of one loaded file */
+
+/* Statistics: what is over these is summed in a row of its own. */
+#define MAX_STATS_REASONS 62u  /* and kinds of stop */
+#define MAX_STATS_TYPES 1024u  /* of tasks; the same of regions */
+#define MAX_STATS_STACKS ((size_t)1 << 14)
+#define MAX_STATS_STACK_BYTES ((size_t)64 << 20)
+#define MAX_STATS_SITES ((size_t)1 << 20)    /* remembered per generation, else spelled anew */
+#define MAX_OPEN_REGIONS ((size_t)1 << 26)   /* at once */
 
 #endif /* BASE_LIMITS_H */

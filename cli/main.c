@@ -85,7 +85,7 @@ static int help(int argc, char **argv)
 
 static bool asks_help(int argc, char **argv)
 {
-	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return true;
 	return false;
@@ -94,11 +94,12 @@ static bool asks_help(int argc, char **argv)
 /* What was printed has to be on its way before the program says it is done. */
 static int finish(int status)
 {
-	if (fflush(stdout) || ferror(stdout)) {
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	/* A command that failed has told why: most likely this. */
+	if (status == EXIT_DONE)
 		log_error("cannot write to standard output");
-		return EXIT_FAILED;
-	}
-	return status;
+	return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 
 int main(int argc, char **argv)

@@ -23,12 +23,12 @@ struct builder {
 void doc_init(struct doc *d)
 {
 	*d = (struct doc) { .name = "" };
-	pool_init(&d->pool, MAX_CONFIG_BYTES);
+	arena_init(&d->arena, MAX_CONFIG_BYTES);
 }
 
 void doc_release(struct doc *d)
 {
-	pool_release(&d->pool);
+	arena_release(&d->arena);
 	doc_init(d);
 }
 
@@ -115,9 +115,9 @@ static enum status new_node(struct builder *b, enum node_kind kind, struct node 
 
 	if (b->doc->n_nodes == MAX_CONFIG_NODES)
 		return refuse(b, err, ST_LIMIT, "more than %zu values", MAX_CONFIG_NODES);
-	n = pool_alloc(&b->doc->pool, sizeof(*n), err);
+	n = arena_alloc(&b->doc->arena, sizeof(*n), err);
 	if (!n)
-		return err->code;
+		return arena_failed(err);
 	b->doc->n_nodes++;
 	n->kind = kind;
 	n->place = from_mark(b->event.start_mark);
@@ -128,10 +128,10 @@ static enum status new_node(struct builder *b, enum node_kind kind, struct node 
 static enum status keep_text(struct builder *b, struct slice text, struct slice *out,
 			     struct err *err)
 {
-	const char *copy = pool_text(&b->doc->pool, text, err);
+	const char *copy = arena_text(&b->doc->arena, text, err);
 
 	if (!copy)
-		return err->code;
+		return arena_failed(err);
 	*out = (struct slice) { (const uint8_t *)copy, text.len };
 	return ST_OK;
 }
@@ -339,8 +339,8 @@ static enum status name_doc(struct doc *d, const char *name, struct err *err)
 	char shown[200];
 
 	log_escape(slice_str(name), shown, sizeof(shown));
-	d->name = pool_text(&d->pool, slice_str(shown), err);
-	return d->name ? ST_OK : err->code;
+	d->name = arena_text(&d->arena, slice_str(shown), err);
+	return d->name ? ST_OK : arena_failed(err);
 }
 
 enum status doc_parse(struct doc *d, const char *name, struct slice bytes, const struct env *env,

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "config/env.h"
-#include "config/pool.h"
+#include "config/arena.h"
 
 enum node_kind { NODE_SCALAR, NODE_MAP, NODE_LIST };
 
@@ -37,10 +37,10 @@ struct node {
 };
 
 struct doc {
-	const char *name;  /* for messages; in the pool */
+	const char *name;  /* for messages; in the arena */
 	struct node *root; /* NULL: nothing in the file */
 	size_t n_nodes;
-	struct pool pool;
+	struct arena arena;
 };
 
 /* An empty doc, which doc_release() may be given. */

@@ -76,14 +76,3 @@ struct scalar scalar_read(struct slice text, bool quoted)
 		v.type = SCALAR_FLOAT;
 	return v;
 }
-
-const char *scalar_name(enum scalar_type type)
-{
-	static const char *const names[] = {
-		[SCALAR_STRING] = "a string",	 [SCALAR_NULL] = "nothing",
-		[SCALAR_BOOL] = "true or false", [SCALAR_INT] = "a number",
-		[SCALAR_FLOAT] = "a number",
-	};
-
-	return names[type];
-}

@@ -24,7 +24,4 @@ struct scalar {
 /* The value of `text`; a string's is the text itself. */
 struct scalar scalar_read(struct slice text, bool quoted);
 
-/* "a string", "nothing", "a number": for messages. */
-const char *scalar_name(enum scalar_type type);
-
 #endif /* CONFIG_SCALAR_H */

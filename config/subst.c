@@ -23,22 +23,21 @@ static struct slice part(struct slice s, size_t from, size_t to)
 }
 
 /*
- * The reference that starts with the `${` at `at`: what is between the braces.
- * False when no brace closes it before an escape, a line end or the text's end.
+ * The reference that starts with the `${` at `at`: *end is its closing brace. False
+ * when an escape, a line end or the text's end at *end comes before any brace.
  */
-static bool braced(struct slice text, size_t at, struct slice *inside)
+static bool braced(struct slice text, size_t at, size_t *end)
 {
-	for (size_t i = at + 2; i < text.len; i++) {
+	size_t i = at + 2;
+
+	for (; i < text.len && text.ptr[i] != '}'; i++) {
 		uint8_t c = text.ptr[i];
 
-		if (c == '}') {
-			*inside = part(text, at + 2, i);
-			return true;
-		}
 		if ((c < 0x20 && c != '\t') || (c == '$' && is(text, i + 1, '$')))
-			return false;
+			break;
 	}
-	return false;
+	*end = i;
+	return is(text, i, '}');
 }
 
 /* Tell which reference is wrong: its name and the first odd byte, not its default. */
@@ -89,20 +88,25 @@ static enum status put_value(struct slice inside, size_t at, const struct env *e
 enum status subst(struct slice text, const struct env *env, struct buf *out, bool *changed,
 		  struct err *err)
 {
-	struct slice inside;
+	size_t end = 0;	     /* how far the last search went */
+	bool closed = false; /* and what it found: nothing before `end` differs */
 
 	for (size_t i = 0; i < text.len;) {
+		bool opens = is(text, i, '$') && is(text, i + 1, '{');
+
+		if (opens && i >= end)
+			closed = braced(text, i, &end);
 		if (is(text, i, '$') && is(text, i + 1, '$')) {
 			buf_u8(out, '$');
 			*changed = true;
 			i += 2;
-		} else if (is(text, i, '$') && is(text, i + 1, '{') && braced(text, i, &inside)) {
-			enum status st = put_value(inside, i, env, out, err);
+		} else if (opens && closed) {
+			enum status st = put_value(part(text, i + 2, end), i, env, out, err);
 
 			if (st)
 				return st;
 			*changed = true;
-			i += inside.len + 3;
+			i = end + 1;
 		} else {
 			buf_u8(out, text.ptr[i++]);
 		}

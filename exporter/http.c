@@ -174,20 +174,15 @@ static struct slice header(struct http *h, const char *name, char *copy, size_t 
 	return slice_str(copy);
 }
 
-void http_post(struct http *h, struct slice body, bool fresh, struct http_reply *reply)
+void http_post(struct http *h, struct slice body, struct http_reply *reply)
 {
-	long connects = 0;
-
 	buf_clear(&h->body);
 	h->error[0] = '\0';
 	*reply = (struct http_reply){ .rc = CURLE_OUT_OF_MEMORY };
 	if (!curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) &&
-	    !curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, body.ptr) &&
-	    set_number(h->easy, CURLOPT_FRESH_CONNECT, fresh))
-		reply->rc = curl_easy_perform(h->easy);
+	    !curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, body.ptr))
+		reply->rc = (int)curl_easy_perform(h->easy);
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &reply->status);
-	curl_easy_getinfo(h->easy, CURLINFO_NUM_CONNECTS, &connects);
-	reply->reused = connects == 0;
 	reply->body = buf_view(&h->body);
 	reply->content_type = header(h, "Content-Type", h->content_type, sizeof(h->content_type));
 	reply->retry_after = header(h, "Retry-After", h->retry_after, sizeof(h->retry_after));

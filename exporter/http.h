@@ -43,8 +43,11 @@ struct http_reply {
 MUST_CHECK enum status http_open(struct http **out, const struct http_settings *set,
 				 struct err *err);
 
-/* POST `body`, which is borrowed until the return. `fresh`: on a new connection. */
-void http_post(struct http *h, struct slice body, bool fresh, struct http_reply *reply);
+/*
+ * POST `body`, which is borrowed until the return. A kept connection that turns
+ * out to be closed is replaced, and a failed one is not used again: libcurl's doing.
+ */
+void http_post(struct http *h, struct slice body, struct http_reply *reply);
 
 /* NULL is fine. */
 void http_close(struct http *h);

@@ -5,8 +5,11 @@
 #include "exporter/otlp_json.h"
 #include "exporter/otlp_wire.h"
 
-/* JSON may take six bytes for one of a text: room for the largest span. */
-#define SPAN_ROOM (8 * MAX_SPAN_BYTES)
+/*
+ * Room for the largest span. JSON reserves six bytes for one of a text and up to
+ * 86 for one of an empty event; nobody allocates this much without such a span.
+ */
+#define SPAN_ROOM (88 * MAX_SPAN_BYTES)
 
 /* Between the parts of the JSON form; the protobuf form has lengths instead. */
 #define JSON_HEAD "{\"resourceSpans\":[{\"resource\":"
@@ -121,11 +124,11 @@ static void add_wire(struct buf *body, const struct span *span, size_t size)
 	put_wire(body, span, size, true, &ascii);
 }
 
-static void add_json(struct buf *body, const struct span *span, bool first)
+static void add_json(struct buf *body, const struct span *span, size_t size, bool first)
 {
 	uint8_t *p;
 
-	if (!buf_reserve(body, json_span_bound(span) + 1))
+	if (!buf_reserve(body, json_span_bound(span, size) + 1))
 		return;
 	p = body->ptr + body->len;
 	if (!first)
@@ -160,7 +163,7 @@ enum status otlp_batch_add(struct otlp_batch *b, const struct span *span, struct
 	size_t size = wire_span_size(span, false);
 	struct span fit;
 
-	assert(b->gap && !b->finished);
+	assert(b->gap && !b->finished && span->scope < N_SCOPES);
 	/* One bad id makes some backends refuse the whole batch. */
 	assert(any_bit(span->trace_id, TRACE_ID_BYTES) && any_bit(span->span_id, SPAN_ID_BYTES));
 	if (b->n_spans == b->max_spans)
@@ -172,7 +175,7 @@ enum status otlp_batch_add(struct otlp_batch *b, const struct span *span, struct
 		size = wire_span_size(span, false);
 	}
 	if (b->format == OTLP_JSON)
-		add_json(body, span, start == b->gap);
+		add_json(body, span, size, start == b->gap);
 	else
 		add_wire(body, span, size);
 	if (body->failed) {

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "exporter/classify.h"
 #include "exporter/endpoint.h"
 #include "exporter/gzip.h"
@@ -31,7 +32,6 @@ struct delivery {
 	size_t n_spans;
 	struct slice plain, body;
 	unsigned int attempts;
-	bool spared; /* a stale connection was forgiven once */
 	struct backoff backoff;
 	uint64_t deadline_ns;
 	struct http_reply http;
@@ -90,6 +90,11 @@ const struct otlp_http_stats *otlp_http_stats(const struct otlp_http *s)
 	return &s->stats;
 }
 
+const char *otlp_http_last_words(const struct otlp_http *s)
+{
+	return s->reply.text;
+}
+
 const char *otlp_http_url(const struct otlp_http *s)
 {
 	return s->endpoint.shown;
@@ -106,9 +111,11 @@ static const struct {
 	  "this looks like a gRPC port (4317); OTLP/HTTP is usually 4318" },
 	{ CURLE_WEIRD_SERVER_REPLY, 0,
 	  "this looks like a gRPC port (4317); OTLP/HTTP is usually 4318" },
+	{ CURLE_SEND_ERROR, 0, "if this is a gRPC port (4317): OTLP/HTTP is usually 4318" },
 	{ CURLE_RECV_ERROR, 0, "if this is a gRPC port (4317): OTLP/HTTP is usually 4318" },
 	{ CURLE_GOT_NOTHING, 0, "if this is a gRPC port (4317): OTLP/HTTP is usually 4318" },
 	{ CURLE_COULDNT_RESOLVE_HOST, 0, "is the host name right?" },
+	{ CURLE_SSL_CONNECT_ERROR, 0, "does this port speak TLS? if not, the URL begins http://" },
 	{ CURLE_PEER_FAILED_VERIFICATION, 0, "does the CA file fit the receiver's certificate?" },
 	{ 0, 401, "check the credentials in the headers" },
 	{ 0, 403, "check the credentials in the headers" },
@@ -129,6 +136,18 @@ static const char *hint_for(const struct http_reply *r)
 	return NULL;
 }
 
+/* A cut message must not end within a rune. */
+static void end_at_a_rune(struct err *err)
+{
+	size_t valid;
+
+	if (!err)
+		return;
+	valid = utf8_valid_prefix(slice_str(err->msg));
+	if (strlen(err->msg) - valid < 4)
+		err->msg[valid] = '\0';
+}
+
 /* One line: what, where, the outcome, the attempts, a hint, the server's words. */
 static enum status give_up(const struct otlp_http *s, const struct delivery *d, struct err *err)
 {
@@ -139,11 +158,13 @@ static enum status give_up(const struct otlp_http *s, const struct delivery *d, 
 		snprintf(outcome, sizeof(outcome), "%s", d->http.error);
 	else
 		snprintf(outcome, sizeof(outcome), "HTTP status %ld", d->http.status);
-	return err_set(err, ST_REMOTE, ERR_NO_OFFSET,
-		       "cannot send %zu spans to %s: %s (%u attempt%s)%s%s%s%s", d->n_spans,
-		       s->endpoint.shown, outcome, d->attempts, d->attempts == 1 ? "" : "s",
-		       hint ? "; " : "", hint ? hint : "",
-		       s->reply.text[0] ? "; the server says: " : "", s->reply.text);
+	err_set(err, ST_REMOTE, ERR_NO_OFFSET,
+		"cannot send %zu span%s to %s: %s (%u attempt%s)%s%s%s%s", d->n_spans,
+		d->n_spans == 1 ? "" : "s", s->endpoint.shown, outcome, d->attempts,
+		d->attempts == 1 ? "" : "s", hint ? "; " : "", hint ? hint : "",
+		s->reply.text[0] ? "; the server says: " : "", s->reply.text);
+	end_at_a_rune(err);
+	return ST_REMOTE;
 }
 
 static void acknowledge(struct otlp_http *s, const struct delivery *d)
@@ -160,11 +181,11 @@ static void acknowledge(struct otlp_http *s, const struct delivery *d)
 		memcpy(stats->message, s->reply.text, sizeof(stats->message));
 }
 
-static void attempt(struct otlp_http *s, struct delivery *d, bool fresh)
+static void attempt(struct otlp_http *s, struct delivery *d)
 {
 	struct attempt a;
 
-	http_post(s->http, d->body, fresh, &d->http);
+	http_post(s->http, d->body, &d->http);
 	a = (struct attempt){
 		.rc = d->http.rc,
 		.status = d->http.status,
@@ -180,27 +201,20 @@ static void attempt(struct otlp_http *s, struct delivery *d, bool fresh)
 }
 
 /*
- * A kept connection that the receiver had closed meanwhile: the request never
- * got through, and the next one goes at once.
+ * Wait for the next attempt; false if the budget does not allow one. A long wait
+ * that chance has drawn is cut, so that the last attempt comes at the budget's
+ * end; one that the receiver asks for is not.
  */
-static bool is_stale(struct delivery *d)
-{
-	bool stale = d->http.reused && !d->http.status && !d->spared &&
-		     (d->http.rc == CURLE_GOT_NOTHING || d->http.rc == CURLE_SEND_ERROR ||
-		      d->http.rc == CURLE_RECV_ERROR);
-
-	d->spared |= stale;
-	return stale;
-}
-
-/* Wait for the next attempt; false if the budget does not allow one. */
 static bool wait_to_retry(const struct otlp_http *s, struct delivery *d)
 {
 	const struct retry_clock *c = &s->clock;
 	uint64_t wait = backoff_next_ns(&d->backoff, c->random(c->arg), d->verdict.wait_ns);
 	uint64_t now = c->now_ns(c->arg);
+	uint64_t left = now < d->deadline_ns ? d->deadline_ns - now : 0;
 
-	if (now > d->deadline_ns || wait > d->deadline_ns - now)
+	if (wait > left && d->verdict.wait_ns <= left && left >= BACKOFF_FLOOR_NS)
+		wait = left;
+	if (wait > left)
 		return false;
 	c->sleep_ns(c->arg, wait);
 	return true;
@@ -209,11 +223,9 @@ static bool wait_to_retry(const struct otlp_http *s, struct delivery *d)
 /* ST_OK: acknowledged. ST_END: too big as a whole, nobody was told yet. Else failed. */
 static enum status deliver(struct otlp_http *s, struct delivery *d, struct err *err)
 {
-	bool fresh = false;
-
 	d->deadline_ns = s->clock.now_ns(s->clock.arg) + s->budget_ns;
 	for (;;) {
-		attempt(s, d, fresh);
+		attempt(s, d);
 		if (d->verdict.class == SEND_ACCEPTED) {
 			acknowledge(s, d);
 			return ST_OK;
@@ -223,8 +235,7 @@ static enum status deliver(struct otlp_http *s, struct delivery *d, struct err *
 			return ST_END;
 		if (d->verdict.class != SEND_RETRY && d->verdict.class != SEND_TRANSPORT)
 			return give_up(s, d, err);
-		fresh = d->verdict.class == SEND_TRANSPORT;
-		if (!is_stale(d) && !wait_to_retry(s, d))
+		if (!wait_to_retry(s, d))
 			return give_up(s, d, err);
 	}
 }

@@ -66,6 +66,13 @@ const struct otlp_http_stats *otlp_http_stats(const struct otlp_http *s);
 /* The URL without user name, password and query; borrowed until close. */
 const char *otlp_http_url(const struct otlp_http *s);
 
+/*
+ * What the receiver said in its last answer, one clean line of at most
+ * MAX_SERVER_TEXT bytes, or ""; an error message may hold only its beginning.
+ * Borrowed until the next send or close.
+ */
+const char *otlp_http_last_words(const struct otlp_http *s);
+
 /* NULL is fine. */
 void otlp_http_close(struct otlp_http *s);
 

@@ -138,7 +138,9 @@ static uint8_t *put_double(uint8_t *p, double d)
 		if (strtod(text, NULL) == d)
 			break;
 	}
-	return put_bytes(p, text, (size_t)n);
+	p = put_bytes(p, text, (size_t)n);
+	/* Some readers take -0 for an integer, which has no sign. */
+	return strpbrk(text, ".e") ? p : LIT(p, ".0");
 }
 
 static uint8_t *put_value(uint8_t *p, const struct attr *a)
@@ -265,7 +267,7 @@ uint8_t *json_span_put(uint8_t *to, const struct span *s)
  * text byte once. On top come the fixed words and digits: under 100 bytes per
  * attribute, 160 per event, 160 per link and 400 per span.
  */
-size_t json_span_bound(const struct span *s)
+size_t json_span_bound(const struct span *s, size_t wire_bytes)
 {
 	size_t attrs = s->n_attrs;
 
@@ -273,7 +275,7 @@ size_t json_span_bound(const struct span *s)
 		attrs += s->events[i].n_attrs;
 	for (size_t i = 0; i < s->n_links; i++)
 		attrs += s->links[i].n_attrs;
-	return 6 * wire_span_size(s, false) + 100 * attrs + 160 * (s->n_events + s->n_links) + 400;
+	return 6 * wire_bytes + 100 * attrs + 160 * (s->n_events + s->n_links) + 400;
 }
 
 size_t json_resource_bound(const struct resource *r, size_t n)

@@ -13,8 +13,11 @@
 
 #include "mapping/span.h"
 
-/* No less than json_span_put() writes; about six times the protobuf size. */
-size_t json_span_bound(const struct span *s);
+/*
+ * No less than json_span_put() writes: about six times `wire_bytes`, which is
+ * what wire_span_size() says of the span.
+ */
+size_t json_span_bound(const struct span *s, size_t wire_bytes);
 /* The object {...} of one span; returns the first byte after it. */
 uint8_t *json_span_put(uint8_t *to, const struct span *s);
 

@@ -23,6 +23,9 @@ struct pass {
 
 static inline size_t varint_size(uint64_t v)
 {
+	/* Nearly all lengths, so that the branch is worth it. */
+	if (v < 0x80)
+		return 1;
 	/* (index of the highest bit) / 7 + 1, without the division. */
 	return ((63 - (size_t)__builtin_clzll(v | 1)) * 9 + 73) / 64;
 }

@@ -29,11 +29,13 @@ static void add_str(struct attrs *a, const struct mapper *m, struct slice key, s
 
 static void add_cut(struct attrs *a, const struct mapper *m, const struct node *n)
 {
-	if (n->cut_start || n->cut_end)
+	bool end = n->cut_end || n->abandoned;
+
+	if (n->cut_start || end)
 		add_str(a, m, SLICE("flightspan.truncated"),
-			n->cut_start && n->cut_end ? SLICE("both") :
-			n->cut_start		   ? SLICE("start") :
-						     SLICE("end"));
+			n->cut_start && end ? SLICE("both")
+			: n->cut_start	    ? SLICE("start")
+					    : SLICE("end"));
 }
 
 /* What is told of a wait, as a span or as an event. */
@@ -120,24 +122,45 @@ static void count(struct mapper *m, const struct node *n)
 	m->sum.traces += n->kind == NODE_TASK && n == n->trace->nodes[0] && !n->trace->id_fixed;
 }
 
-/* The innermost frame that is the program's own, else the innermost one. */
+/*
+ * Is a function of the standard library? Its import paths begin with one of these;
+ * others begin with a domain, a module's name or "main".
+ */
+static bool is_standard(struct slice func)
+{
+	static const char *const roots[] = {
+		"runtime", "sync",    "internal", "net",      "io",    "os",	  "bufio",
+		"time",	   "syscall", "context",  "crypto",   "fmt",   "log",	  "database",
+		"iter",	   "reflect", "encoding", "compress", "bytes", "strings", "vendor",
+	};
+	size_t n = 0;
+
+	while (n < func.len && func.ptr[n] != '/' && func.ptr[n] != '.')
+		n++;
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
+		if (slice_is((struct slice){ func.ptr, n }, roots[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The function that tells a person most: the innermost one of the program itself,
+ * or in a stack of the standard library alone the outermost one.
+ */
 static void own_frame(const struct pooled *stack, char *out, size_t size)
 {
-	static const char *const not_own[] = { "runtime.", "sync.", "internal/", "time.Sleep",
-					       "syscall." };
 	struct slice rest = pooled_slice(stack), best = { NULL, 0 };
+	bool own = false;
 
-	while (rest.len) {
+	while (rest.len && !own) {
 		const uint8_t *nl = memchr(rest.ptr, '\n', rest.len);
 		struct slice line = { rest.ptr, nl ? (size_t)(nl - rest.ptr) : rest.len };
-		bool own = line.len && line.ptr[0] != '\t';
 
-		for (size_t i = 0; own && i < sizeof(not_own) / sizeof(not_own[0]); i++)
-			own = line.len < strlen(not_own[i]) ||
-			      memcmp(line.ptr, not_own[i], strlen(not_own[i])) != 0;
-		if (!best.len || own)
+		if (line.len && line.ptr[0] != '\t') {
+			own = !is_standard(line);
 			best = line;
-		if (own || !nl)
+		}
+		if (!nl)
 			break;
 		rest.ptr += line.len + 1;
 		rest.len -= line.len + 1;
@@ -175,20 +198,18 @@ static enum span_scope scope_of(const struct node *n)
 	return n->kind == NODE_RANGE ? SCOPE_RUNTIME : SCOPE_TASK;
 }
 
-static void link_to_waker(const struct wait *w, struct span_link *link)
-{
-	const struct node *waker = handle_get(w->waker_node);
-
-	memcpy(link->trace_id, waker ? waker->trace->id : w->waker_trace, TRACE_ID_BYTES);
-	memcpy(link->span_id, waker ? waker->span_id : w->waker_span, SPAN_ID_BYTES);
-}
-
 enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 {
+	static const char *const kinds[] = { [NODE_TASK] = "task",
+					     [NODE_REGION] = "region",
+					     [NODE_WAIT] = "wait",
+					     [NODE_RANGE] = "runtime",
+					     [NODE_CAPTURE] = "capture" };
 	struct span_link link = { .flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE };
 	struct attrs a = { .n = 0 };
 	struct span s = { .scope = scope_of(n) };
 
+	add_str(&a, m, SLICE("flightspan.kind"), slice_str(kinds[n->kind]));
 	if (n->kind == NODE_WAIT)
 		add_wait(&a, m, &n->wait, n->goroutine);
 	else
@@ -202,7 +223,8 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 		add_int(&a, SLICE("flightspan.dropped_spans"), (int64_t)n->trace->left_out);
 	make_events(m, n);
 	if (n->kind == NODE_WAIT && n->wait.has_waker_span) {
-		link_to_waker(&n->wait, &link);
+		memcpy(link.trace_id, n->wait.waker_trace, TRACE_ID_BYTES);
+		memcpy(link.span_id, n->wait.waker_span, SPAN_ID_BYTES);
 		s.links = &link;
 		s.n_links = 1;
 	}

@@ -20,6 +20,7 @@ static enum status wait_begin(struct mapper *m, struct goroutine *g, const struc
 	if (!n)
 		return ST_OK;
 	w->syscall = ev->to == GO_SYSCALL;
+	w->inherited = !g->n_entries;
 	w->waker = NO_GOROUTINE;
 	w->id_time = ev->wire_time;
 	st = stackpool_text(&m->names, w->syscall ? SLICE("syscall") : event_reason(ev), &w->reason,
@@ -62,9 +63,14 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	return st;
 }
 
+/*
+ * What a person is told first. Helpers that merely inherited the task wait all
+ * the time (net/http reads ahead during every request): they explain nothing.
+ */
 static void note_longest(struct node *n, const struct wait *w)
 {
-	if (!w->syscall && w->ready - w->stopped > n->longest.ready - n->longest.stopped)
+	if (!w->syscall && !w->inherited &&
+	    w->ready - w->stopped > n->longest.ready - n->longest.stopped)
 		n->longest = *w;
 }
 
@@ -90,10 +96,9 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 		}
 		m->sum.waits++;
 	} else if (length >= m->opt.events_over_ns && !cut) {
-		struct pending p = { .time = w->stopped,
-				     .name = w->reason,
-				     .wait = *w,
-				     .goroutine = g->id };
+		struct pending p = {
+			.time = w->stopped, .name = w->reason, .wait = *w, .goroutine = g->id
+		};
 
 		st = node_add_event(m, n, &p, err);
 		m->sum.waits++;
@@ -148,7 +153,7 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 
 		if (!n || n->ended || n->kind != NODE_REGION)
 			continue;
-		n->cut_end = true;
+		n->abandoned = true;
 		st = node_end(m, n, ev->time, err);
 	}
 	map_del(&m->goroutines, (uint64_t)g->id);

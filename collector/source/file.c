@@ -25,6 +25,8 @@ struct file_source {
 	ZSTD_DStream *zstd;
 	z_stream gzip;
 	bool gzip_ready;
+	uint8_t head[FILE_HEAD_BYTES]; /* peeked: [head_pos, head_len) comes first */
+	size_t head_pos, head_len;
 };
 
 static uint64_t to_ns(const struct timespec *t)
@@ -110,6 +112,7 @@ enum status file_source_rewind(struct file_source *f, struct err *err)
 		return err_errno(err, "cannot read the file again");
 	drop_decoders(f);
 	f->pos = f->len = 0;
+	f->head_pos = f->head_len = 0;
 	f->consumed = 0;
 	f->ended = false;
 	return ST_OK;
@@ -274,6 +277,12 @@ static enum status read_some(void *arg, uint8_t *dst, size_t cap, size_t *n, str
 	struct file_source *f = arg;
 
 	*n = 0;
+	if (f->head_pos < f->head_len) {
+		*n = f->head_len - f->head_pos < cap ? f->head_len - f->head_pos : cap;
+		memcpy(dst, f->head + f->head_pos, *n);
+		f->head_pos += *n;
+		return ST_OK;
+	}
 	if (f->coding == UNKNOWN) {
 		enum status st = detect(f, err);
 
@@ -288,4 +297,84 @@ static enum status read_some(void *arg, uint8_t *dst, size_t cap, size_t *n, str
 struct byte_source file_source_bytes(struct file_source *f)
 {
 	return (struct byte_source){ read_some, f };
+}
+
+enum status file_source_peek(struct file_source *f, struct slice *out, struct err *err)
+{
+	size_t len = 0, n = 1;
+
+	while (!f->head_len && len < sizeof(f->head) && n) {
+		enum status st = read_some(f, f->head + len, sizeof(f->head) - len, &n, err);
+
+		if (st)
+			return st;
+		len += n;
+	}
+	if (!f->head_len)
+		f->head_len = len;
+	*out = (struct slice){ f->head, f->head_len };
+	return ST_OK;
+}
+
+static enum status write_all(int fd, const uint8_t *bytes, size_t n, struct err *err)
+{
+	while (n) {
+		ssize_t done = write(fd, bytes, n);
+
+		if (done < 0 && errno != EINTR)
+			return err_errno(err, "cannot write a temporary copy");
+		if (done > 0) {
+			bytes += done;
+			n -= (size_t)done;
+		}
+	}
+	return ST_OK;
+}
+
+/* A file without a name in $TMPDIR or the usual place. */
+static int open_nameless(void)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[4096];
+	int fd;
+
+	if (!dir || !*dir)
+		dir = P_tmpdir;
+	if (snprintf(path, sizeof(path), "%s/flightspan-XXXXXX", dir) >= (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+enum status file_source_spool(struct file_source *f, struct err *err)
+{
+	uint8_t *chunk = mem_alloc(RAW_BYTES);
+	int fd = open_nameless();
+	enum status st = ST_OK;
+	size_t n = 1;
+
+	if (!chunk)
+		st = err_nomem(err, "a temporary copy");
+	else if (fd < 0)
+		st = err_errno(err, "cannot make a temporary copy of the input");
+	while (chunk && !st && n) {
+		st = read_some(f, chunk, RAW_BYTES, &n, err);
+		if (!st)
+			st = write_all(fd, chunk, n, err);
+	}
+	mem_free(chunk);
+	if (st) {
+		if (fd >= 0)
+			close(fd);
+		return st;
+	}
+	if (f->fd > STDIN_FILENO)
+		close(f->fd);
+	f->fd = fd;
+	st = inspect(f, err);
+	return st ? st : file_source_rewind(f, err);
 }

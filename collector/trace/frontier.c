@@ -55,9 +55,8 @@ enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
 	return ST_OK;
 }
 
-void frontier_update(struct frontier *f, size_t i)
+void frontier_settle(struct frontier *f, size_t i)
 {
-	f->heap[i].time = frontier_at(f, i)->ev.time;
 	if (sift_up(f->heap, i) == i)
 		sift_down(f->heap, f->n, i);
 }

@@ -24,10 +24,17 @@ static inline struct stream *frontier_at(const struct frontier *f, size_t i)
 	return f->heap[i].item;
 }
 
+/* Restore the heap's order after the time at i changed. */
+void frontier_settle(struct frontier *f, size_t i);
+
 /* Add a stream that holds its first event. */
 MUST_CHECK enum status frontier_add(struct frontier *f, struct stream *s, struct err *err);
 /* The stream at i holds another event now. */
-void frontier_update(struct frontier *f, size_t i);
+static inline void frontier_update(struct frontier *f, size_t i)
+{
+	f->heap[i].time = frontier_at(f, i)->ev.time;
+	frontier_settle(f, i);
+}
 /* The stream at i has no more events. */
 void frontier_remove(struct frontier *f, size_t i);
 /* Order the heap fully, so that it can be walked by time. */

@@ -48,22 +48,6 @@ static void generation_clear(struct generation *g)
 	map_clear(&g->thread_index);
 }
 
-/* Out-of-range conversion is undefined in C: what does not fit is no time. */
-bool generation_ns(const struct generation *g, uint64_t ticks, int64_t *ns)
-{
-	double product;
-
-	if (g->shift >= 0 && ticks < (uint64_t)1 << 53) {
-		*ns = (int64_t)(ticks << g->shift);
-		return true;
-	}
-	product = (double)ticks * g->ns_per_tick;
-	if (!(product < 9.2e18))
-		return false;
-	*ns = (int64_t)product;
-	return true;
-}
-
 static enum status set_frequency(struct generation *g, uint64_t freq, size_t at, struct err *err)
 {
 	if (g->has_freq)

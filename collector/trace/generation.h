@@ -103,7 +103,24 @@ void generation_release(struct generation *g);
 MUST_CHECK enum status generation_load(struct generation *g, struct feed *f, unsigned int version,
 				       struct err *err);
 
-/* Ticks to ns by the reference's arithmetic; false: not a sane time (section 4.1). */
-bool generation_ns(const struct generation *g, uint64_t ticks, int64_t *ns);
+/*
+ * Ticks to ns by the reference's arithmetic; false: not a sane time (section 4.1).
+ * What does not fit is refused: converting it would be undefined in C.
+ */
+static inline bool generation_ns(const struct generation *g, uint64_t ticks, int64_t *ns)
+{
+	double product;
+
+	/* Multiplying by a power of two is exact, so a shift gives the same. */
+	if (g->shift >= 0 && ticks < (uint64_t)1 << 53) {
+		*ns = (int64_t)(ticks << g->shift);
+		return true;
+	}
+	product = (double)ticks * g->ns_per_tick;
+	if (!(product < 9.2e18))
+		return false;
+	*ns = (int64_t)product;
+	return true;
+}
 
 #endif /* COLLECTOR_TRACE_GENERATION_H */

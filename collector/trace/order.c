@@ -126,25 +126,23 @@ enum status order_keep_names(struct order *o, struct err *err)
 	for (size_t at = 0; !st && (s = map_next(&o->gs, &at));) {
 		struct order_g *g = s->val;
 
-		for (size_t i = 0; !st && i < g->n_regions; i++)
+		for (size_t i = 0; !st && i < g->n_regions; i++) {
 			st = name_keep(&g->regions[i].name, err);
+			g->regions[i].name_id = NO_NAME_ID;
+		}
 	}
 	for (size_t at = 0; !st && (s = map_next(&o->tasks, &at));)
 		st = name_keep(&((struct order_task *)s->val)->type, err);
 	return st;
 }
 
-struct order_g *find_g(const struct order *o, int64_t id)
+struct order_g *find_far_g(struct order *o, int64_t id)
 {
-	return map_get(&o->gs, (uint64_t)id);
-}
+	struct order_g *g = map_get(&o->gs, (uint64_t)id);
 
-struct order_g *current_g(struct offer *f)
-{
-	/* Slots are recycled, never freed: the id tells whether the hint still holds. */
-	if (f->ms && f->ms->g_hint && f->ms->g_hint->status && f->ms->g_hint->id == f->ctx.g)
-		return f->ms->g_hint;
-	return find_g(f->o, f->ctx.g);
+	if (g)
+		o->near_gs[(uint64_t)id % NEAR_GS] = g;
+	return g;
 }
 
 struct order_g *add_g(struct offer *f, int64_t id, enum g_status status)
@@ -183,14 +181,6 @@ void remove_g(struct order *o, struct order_g *g)
 struct order_p *find_p(const struct order *o, int64_t id)
 {
 	return map_get(&o->ps, (uint64_t)id);
-}
-
-struct order_p *current_p(struct offer *f)
-{
-	/* Procs are never removed. */
-	if (f->ms && f->ms->p_hint && f->ms->p_hint->id == f->ctx.p)
-		return f->ms->p_hint;
-	return find_p(f->o, f->ctx.p);
 }
 
 struct order_p *add_p(struct offer *f, int64_t id, enum p_status status)
@@ -242,64 +232,26 @@ enum advance no_memory(struct offer *f)
 	return BROKEN;
 }
 
-static bool has_one(struct offer *f, enum need need, bool has, const char *what)
+bool lacks_context(struct offer *f, enum need m, enum need p, enum need g)
 {
-	if (need == MUST && !has) {
-		broken(f, "expected a %s but there is none", what);
-		return false;
+	const struct {
+		enum need need;
+		bool has;
+		const char *what;
+	} demands[] = { { m, f->ctx.m != NO_THREAD, "thread" },
+			{ p, f->ctx.p != NO_PROC, "proc" },
+			{ g, f->ctx.g != NO_GOROUTINE, "goroutine" } };
+
+	for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++) {
+		if (meets(demands[i].need, demands[i].has))
+			continue;
+		if (demands[i].need == MUST)
+			broken(f, "expected a %s but there is none", demands[i].what);
+		else
+			broken(f, "expected no %s but there is one", demands[i].what);
+		break;
 	}
-	if (need == NONE && has) {
-		broken(f, "expected no %s but there is one", what);
-		return false;
-	}
-	return true;
-}
-
-bool has_context(struct offer *f, enum need m, enum need p, enum need g)
-{
-	return has_one(f, m, f->ctx.m != NO_THREAD, "thread") &&
-	       has_one(f, p, f->ctx.p != NO_PROC, "proc") &&
-	       has_one(f, g, f->ctx.g != NO_GOROUTINE, "goroutine");
-}
-
-struct event *emit(struct offer *f, const struct ctx *ctx)
-{
-	struct order *o = f->o;
-	struct event *e = &o->out[o->n_out++];
-
-	e->kind = wire_kinds[f->ev->type];
-	e->wire = f->ev->type;
-	e->resource = RESOURCE_NONE;
-	e->time = e->wire_time = f->ev->time;
-	e->m = ctx->m;
-	e->p = ctx->p;
-	e->g = ctx->g;
-	memcpy(e->args, f->ev->args, sizeof(e->args));
-	e->tables = o->tables;
-	return e;
-}
-
-enum advance emit_plain(struct offer *f)
-{
-	emit(f, &f->ctx);
-	return ADVANCED;
-}
-
-enum advance emit_transition(struct offer *f, enum resource_kind kind, int64_t id,
-			     unsigned int from, unsigned int to)
-{
-	struct event *e = emit(f, &f->ctx);
-
-	e->resource = (uint8_t)kind;
-	e->id = id;
-	e->from = (uint8_t)from;
-	e->to = (uint8_t)to;
-	return ADVANCED;
-}
-
-struct event *order_pop(struct order *o)
-{
-	return o->next_out < o->n_out ? &o->out[o->next_out++] : NULL;
+	return false;
 }
 
 /* ProcsChange, labels, logs: they need someone running and change nothing. */
@@ -371,7 +323,7 @@ static rule *const rules[N_WIRE_TYPES] = {
 };
 
 /* A thread's state begins empty at the first event it is offered with. */
-static struct order_m *thread_state(struct order *o, struct stream *s, struct err *err)
+COLD static struct order_m *thread_state(struct order *o, struct stream *s, struct err *err)
 {
 	if (!s->state)
 		s->state = find_m(o, s->m);
@@ -380,14 +332,17 @@ static struct order_m *thread_state(struct order *o, struct stream *s, struct er
 	return s->state;
 }
 
-enum advance order_advance(struct order *o, struct stream *s, struct err *err)
+enum advance order_advance(struct order *o, struct stream *s, struct event **events,
+			   unsigned int *n, struct err *err)
 {
-	struct offer f = { .o = o, .ev = &s->ev, .err = err };
+	struct offer f;
 	rule *apply = rules[s->ev.type];
 	enum advance a;
 
-	if (!o->initial_gen)
-		o->initial_gen = o->gen;
+	f.o = o;
+	f.ev = &s->ev;
+	f.err = err;
+	f.ms = NULL;
 	f.ctx = (struct ctx){ s->m, NO_PROC, NO_GOROUTINE };
 	if (s->m != NO_THREAD) {
 		f.ms = s->state ? s->state : thread_state(o, s, err);
@@ -396,19 +351,18 @@ enum advance order_advance(struct order *o, struct stream *s, struct err *err)
 		f.ctx.p = f.ms->p;
 		f.ctx.g = f.ms->g;
 	}
-	f.next = f.ctx;
-	o->n_out = o->next_out = 0;
+	o->n_out = 0;
+	if (!o->initial_gen)
+		o->initial_gen = o->gen;
 	if (!apply)
 		return broken(&f, "not legal in a thread's events");
 	a = apply(&f);
-	if (a == ADVANCED && f.ms) {
-		f.ms->p = f.next.p;
-		f.ms->g = f.next.g;
-	}
+	*events = o->out;
+	*n = o->n_out;
 	return a;
 }
 
-static void explain_g(const struct order *o, uint64_t id, char *text, size_t size)
+static void explain_g(struct order *o, uint64_t id, char *text, size_t size)
 {
 	static const char *const names[N_G_STATUS] = { "?", "Runnable", "Running", "Syscall",
 						       "Waiting" };
@@ -434,7 +388,7 @@ static void explain_p(const struct order *o, uint64_t id, char *text, size_t siz
 			 id, names[p->status], p->seq.n, p->seq.gen);
 }
 
-void order_explain(const struct order *o, const struct stream *s, char *text, size_t size)
+void order_explain(struct order *o, const struct stream *s, char *text, size_t size)
 {
 	switch (s->ev.type) {
 	case EV_GO_START:

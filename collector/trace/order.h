@@ -28,13 +28,14 @@ void order_begin_generation(struct order *o, uint64_t gen, const struct tables *
 /* Copy what outlives the generation, before its bytes go. */
 MUST_CHECK enum status order_keep_names(struct order *o, struct err *err);
 
-/* Offer the stream's next event. BROKEN fills err (without an offset). */
-enum advance order_advance(struct order *o, struct stream *s, struct err *err);
-
-/* The next event that an advance has given, or NULL; valid until the next advance. */
-struct event *order_pop(struct order *o);
+/*
+ * Offer the stream's next event. ADVANCED gives *n (1 to 3) events in *events, the
+ * order's until the next offer; BROKEN fills err (without an offset).
+ */
+enum advance order_advance(struct order *o, struct stream *s, struct event **events,
+			   unsigned int *n, struct err *err);
 
 /* What the stream's next event waits for, for a message: "G 7 is Waiting, seq 3". */
-void order_explain(const struct order *o, const struct stream *s, char *text, size_t size);
+void order_explain(struct order *o, const struct stream *s, char *text, size_t size);
 
 #endif /* COLLECTOR_TRACE_ORDER_H */

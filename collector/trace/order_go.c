@@ -57,7 +57,7 @@ enum advance on_go_create_syscall(struct offer *f)
 	g = add_g(f, id, G_SYSCALL);
 	if (!g)
 		return BROKEN;
-	f->next.g = id;
+	f->ms->g = id;
 	f->ms->g_hint = g;
 	return emit_transition(f, RESOURCE_GOROUTINE, id, GO_NOT_EXIST, GO_SYSCALL);
 }
@@ -73,7 +73,7 @@ enum advance on_go_start(struct offer *f)
 		return BROKEN;
 	g->status = G_RUNNING;
 	g->seq.n = f->ev->args[1];
-	f->next.g = id;
+	f->ms->g = id;
 	f->ms->g_hint = g;
 	return emit_transition(f, RESOURCE_GOROUTINE, id, GO_RUNNABLE, GO_RUNNING);
 }
@@ -89,7 +89,7 @@ enum advance on_go_stop_exec(struct offer *f)
 	g = demand_g(f, G_RUNNING);
 	if (!g)
 		return BROKEN;
-	f->next.g = NO_GOROUTINE;
+	f->ms->g = NO_GOROUTINE;
 	if (f->ev->type == EV_GO_STOP) {
 		g->status = G_RUNNABLE;
 		to = GO_RUNNABLE;
@@ -151,7 +151,7 @@ enum advance on_go_switch(struct offer *f)
 	part.ctx.g = NO_GOROUTINE;
 	next->status = G_RUNNING;
 	next->seq.n = f->ev->args[1];
-	f->next.g = id;
+	f->ms->g = id;
 	f->ms->g_hint = next;
 	return emit_transition(&part, RESOURCE_GOROUTINE, id, GO_RUNNABLE, GO_RUNNING);
 }
@@ -218,7 +218,7 @@ enum advance on_syscall_end_blocked(struct offer *f)
 	if (!g)
 		return BROKEN;
 	g->status = G_RUNNABLE;
-	f->next.g = NO_GOROUTINE;
+	f->ms->g = NO_GOROUTINE;
 	return emit_transition(f, RESOURCE_GOROUTINE, f->ctx.g, GO_SYSCALL, GO_RUNNABLE);
 }
 
@@ -245,12 +245,12 @@ enum advance on_go_destroy_syscall(struct offer *f)
 		if (!p || p->status != P_SYSCALL)
 			return broken(f, "proc %" PRId64 " is not in a syscall", f->ctx.p);
 		p->status = P_SYSCALL_ABANDONED;
-		f->next.p = NO_PROC;
+		f->ms->p = NO_PROC;
 		part.ev = &steal;
 		emit_transition(&part, RESOURCE_PROC, p->id, PROC_RUNNING, PROC_IDLE);
 	}
 	remove_g(f->o, g);
-	f->next.g = NO_GOROUTINE;
+	f->ms->g = NO_GOROUTINE;
 	return emit_transition(f, RESOURCE_GOROUTINE, f->ctx.g, GO_SYSCALL, GO_NOT_EXIST);
 }
 
@@ -272,7 +272,7 @@ static bool place_syscall(struct offer *f, struct order_g *g, struct ctx *ctx)
 			       g->id, f->ctx.g);
 			return false;
 		}
-		f->next.g = g->id;
+		f->ms->g = g->id;
 		f->ms->g_hint = g;
 		return true;
 	}
@@ -323,9 +323,10 @@ enum advance on_go_status(struct offer *f)
 	}
 	g->seq = (struct seq){ f->o->gen, 0 };
 	if (status == G_RUNNING) {
-		f->next.g = id;
-		if (f->ms)
+		if (f->ms) {
+			f->ms->g = id;
 			f->ms->g_hint = g;
+		}
 	} else if (status == G_SYSCALL && !place_syscall(f, g, &ctx)) {
 		return BROKEN;
 	}

@@ -24,7 +24,7 @@ enum advance on_proc_start(struct offer *f)
 		return BROKEN;
 	p->status = P_RUNNING;
 	p->seq.n = f->ev->args[1];
-	f->next.p = id;
+	f->ms->p = id;
 	f->ms->p_hint = p;
 	return emit_transition(f, RESOURCE_PROC, id, PROC_IDLE, PROC_RUNNING);
 }
@@ -40,7 +40,7 @@ enum advance on_proc_stop(struct offer *f)
 	if (!has_context(f, MUST, MUST, MAY))
 		return BROKEN;
 	p->status = P_IDLE;
-	f->next.p = NO_PROC;
+	f->ms->p = NO_PROC;
 	return emit_transition(f, RESOURCE_PROC, p->id, PROC_RUNNING, PROC_IDLE);
 }
 
@@ -57,7 +57,7 @@ static bool rob(struct offer *f, const struct order_p *p)
 			       mid, p->id, f->ctx.p);
 			return false;
 		}
-		f->next.p = NO_PROC;
+		f->ms->p = NO_PROC;
 		return true;
 	}
 	victim = find_m(f->o, mid);
@@ -140,10 +140,9 @@ enum advance on_proc_status(struct offer *f)
 			      status);
 	}
 	p->seq = (struct seq){ f->o->gen, 0 };
-	if (f->ev->args[1] == P_RUNNING || f->ev->args[1] == P_SYSCALL) {
-		f->next.p = id;
-		if (f->ms)
-			f->ms->p_hint = p;
+	if (f->ms && (f->ev->args[1] == P_RUNNING || f->ev->args[1] == P_SYSCALL)) {
+		f->ms->p = id;
+		f->ms->p_hint = p;
 	}
 	e = emit(f, &ctx);
 	e->resource = RESOURCE_PROC;

@@ -29,8 +29,11 @@ struct name {
 
 struct open_region {
 	uint64_t task;
+	uint64_t name_id; /* of this generation, NO_NAME_ID once it was kept */
 	struct name name;
 };
+
+#define NO_NAME_ID UINT64_MAX
 
 /* A special range in flight: its begin event, and the kind of a stop-the-world. */
 struct open_range {
@@ -80,6 +83,9 @@ struct slab {
 	size_t used; /* of the last block */
 };
 
+/* Goroutines found last, by the low bits of their id: most lookups end here. */
+#define NEAR_GS 1024u
+
 struct order {
 	const struct tables *tables;
 	uint64_t gen, initial_gen;
@@ -91,7 +97,8 @@ struct order {
 	uint64_t gc_seq;
 	enum gc_state gc_state;
 	struct event out[3];
-	unsigned int n_out, next_out;
+	unsigned int n_out;
+	struct order_g *near_gs[NEAR_GS];
 };
 
 struct ctx {
@@ -103,34 +110,108 @@ struct offer {
 	struct order *o;
 	const struct wire_event *ev;
 	struct order_m *ms; /* NULL: no thread */
-	struct ctx ctx;     /* before */
-	struct ctx next;    /* after: starts as ctx */
+	struct ctx ctx;     /* before; what comes after a rule writes into ms */
 	struct err *err;
 };
 
 typedef enum advance rule(struct offer *f);
 
+COLD enum advance broken(struct offer *f, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+COLD enum advance no_memory(struct offer *f);
+
 /* What a rule demands of the context: section 5.3. */
 enum need { NONE, MAY, MUST };
-bool has_context(struct offer *f, enum need m, enum need p, enum need g);
 #define USER_CONTEXT MUST, MUST, MUST
 
-enum advance broken(struct offer *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-enum advance no_memory(struct offer *f);
+/* Says which demand is not met; always false. */
+COLD bool lacks_context(struct offer *f, enum need m, enum need p, enum need g);
+
+static inline bool meets(enum need need, bool has)
+{
+	return need == MAY || (need == MUST) == has;
+}
+
+static inline bool has_context(struct offer *f, enum need m, enum need p, enum need g)
+{
+	if (meets(m, f->ctx.m != NO_THREAD) && meets(p, f->ctx.p != NO_PROC) &&
+	    meets(g, f->ctx.g != NO_GOROUTINE))
+		return true;
+	return lacks_context(f, m, p, g);
+}
 
 /* Queue the public event of the offer, in the given context; callers patch it. */
-struct event *emit(struct offer *f, const struct ctx *ctx);
-/* The usual end of a rule without a transition. */
-enum advance emit_plain(struct offer *f);
-enum advance emit_transition(struct offer *f, enum resource_kind kind, int64_t id,
-			     unsigned int from, unsigned int to);
+static inline struct event *emit(struct offer *f, const struct ctx *ctx)
+{
+	struct order *o = f->o;
+	struct event *e = &o->out[o->n_out++];
 
-struct order_g *find_g(const struct order *o, int64_t id);
-struct order_g *current_g(struct offer *f); /* of f->ctx.g */
+	e->kind = wire_kinds[f->ev->type];
+	e->wire = f->ev->type;
+	e->resource = RESOURCE_NONE;
+	e->time = e->wire_time = f->ev->time;
+	e->m = ctx->m;
+	e->p = ctx->p;
+	e->g = ctx->g;
+	memcpy(e->args, f->ev->args, sizeof(e->args));
+	e->tables = o->tables;
+	return e;
+}
+
+/* The usual end of a rule without a transition. */
+static inline enum advance emit_plain(struct offer *f)
+{
+	emit(f, &f->ctx);
+	return ADVANCED;
+}
+
+static inline enum advance emit_transition(struct offer *f, enum resource_kind kind, int64_t id,
+					   unsigned int from, unsigned int to)
+{
+	struct event *e = emit(f, &f->ctx);
+
+	e->resource = (uint8_t)kind;
+	e->id = id;
+	e->from = (uint8_t)from;
+	e->to = (uint8_t)to;
+	return ADVANCED;
+}
+
+COLD struct order_g *find_far_g(struct order *o, int64_t id);
+
+/* The goroutine of that id, or NULL. */
+static inline struct order_g *find_g(struct order *o, int64_t id)
+{
+	struct order_g **near = &o->near_gs[(uint64_t)id % NEAR_GS];
+
+	/* Slots are recycled, never freed: status and id tell whether it still holds. */
+	if (*near && (*near)->id == id && (*near)->status)
+		return *near;
+	return find_far_g(o, id);
+}
+
+/* The goroutine bound to the thread, or NULL. */
+static inline struct order_g *current_g(struct offer *f)
+{
+	const struct order_m *m = f->ms;
+
+	if (m && m->g_hint && m->g_hint->id == f->ctx.g && m->g_hint->status)
+		return m->g_hint;
+	return find_g(f->o, f->ctx.g);
+}
+
 struct order_g *add_g(struct offer *f, int64_t id, enum g_status status); /* NULL: err set */
 void remove_g(struct order *o, struct order_g *g);
 struct order_p *find_p(const struct order *o, int64_t id);
-struct order_p *current_p(struct offer *f); /* of f->ctx.p */
+
+/* The proc bound to the thread, or NULL. Procs are never removed. */
+static inline struct order_p *current_p(struct offer *f)
+{
+	const struct order_m *m = f->ms;
+
+	return m && m->p_hint && m->p_hint->id == f->ctx.p ? m->p_hint : find_p(f->o, f->ctx.p);
+}
+
 struct order_p *add_p(struct offer *f, int64_t id, enum p_status status);
 struct order_m *find_m(const struct order *o, int64_t id);
 struct order_m *add_m(struct order *o, int64_t id, struct err *err);

@@ -310,6 +310,7 @@ enum advance on_region_begin(struct offer *f)
 		return BROKEN;
 	g->regions[g->n_regions++] = (struct open_region){
 		.task = f->ev->args[0],
+		.name_id = f->ev->args[1],
 		.name.text = tables_string(f->o->tables, f->ev->args[1]),
 	};
 	return emit_plain(f);
@@ -326,8 +327,10 @@ enum advance on_region_end(struct offer *f)
 	if (!g->n_regions)
 		return emit_plain(f);
 	top = &g->regions[g->n_regions - 1];
+	/* Equal texts may have several ids; within a generation equal ids are enough. */
 	if (top->task != f->ev->args[0] ||
-	    !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1])))
+	    (top->name_id != f->ev->args[1] &&
+	     !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1]))))
 		return broken(f, "misuse of region: it is not the innermost one of goroutine"
 				 " %" PRId64, f->ctx.g);
 	name_release(&top->name);

@@ -27,6 +27,8 @@ struct reader {
 	size_t next_sample; /* of gen.samples */
 	int64_t last_time;  /* of the last event handed out */
 	uint64_t n_syncs, n_generations;
+	struct event *pending; /* events of the last advance not yet handed out */
+	unsigned int n_pending;
 	enum phase phase;
 	struct err failure;     /* in phase FAILED */
 	struct event extra;     /* the sync event or CPU sample handed out last */
@@ -126,7 +128,7 @@ static const struct event *sync_event(struct reader *r, int64_t time, const stru
 }
 
 /* Errors are final: from now on this one is all there is. */
-static enum status fail(struct reader *r, const struct err *err)
+COLD static enum status fail(struct reader *r, const struct err *err)
 {
 	r->phase = FAILED;
 	r->failure = *err;
@@ -166,7 +168,7 @@ static enum status last_sync(struct reader *r, const struct event **ev, const st
 static enum status next_generation(struct reader *r, const struct event **ev, struct err *err)
 {
 	struct err why = ERR_INIT;
-	int64_t first;
+	int64_t first = 0;
 	enum status st;
 
 	/* What was wrong behind the generation just finished (versions below 26). */
@@ -197,28 +199,43 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	return ST_OK;
 }
 
-static bool ids_resolve(const struct event *ev)
+/* The rarer ids: strings, and the start stack of a new goroutine. */
+static bool rare_ids_resolve(const struct event *ev, const struct wire_ids *ids)
 {
-	const struct wire_spec *spec = &wire_specs[ev->wire];
 	const struct tables *t = ev->tables;
 
-	return (!spec->stack || tables_has_stack(t, ev->args[spec->stack - 1])) &&
-	       (!spec->start_stack || tables_has_stack(t, ev->args[spec->start_stack - 1])) &&
-	       (!spec->string1 || tables_has_string(t, ev->args[spec->string1 - 1])) &&
-	       (!spec->string2 || tables_has_string(t, ev->args[spec->string2 - 1]));
+	return (!ids->string1 || tables_has_string(t, ev->args[ids->string1 - 1])) &&
+	       (!ids->start_stack || tables_has_stack(t, ev->args[ids->start_stack - 1])) &&
+	       (!ids->string2 || tables_has_string(t, ev->args[ids->string2 - 1]));
 }
 
-/* The ids of an event are checked when it is handed out: section 3.3. */
-static enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
-			    struct err *err)
+/* Every id that an event carries; most carry a stack alone, or none. */
+static inline bool ids_resolve(const struct event *ev)
 {
-	if (!ids_resolve(e)) {
-		err_set(err, ST_FORMAT, r->feed.base,
-			"generation %" PRIu64 ": %s event at time %" PRId64
-			" names a string or stack that does not exist",
-			r->gen.gen, wire_specs[e->wire].name, e->time);
-		return fail(r, err);
-	}
+	const struct wire_ids *ids = &wire_ids[ev->wire];
+
+	if (ids->stack && !tables_has_stack(ev->tables, ev->args[ids->stack - 1]))
+		return false;
+	return (!ids->string1 && !ids->start_stack) || rare_ids_resolve(ev, ids);
+}
+
+COLD static enum status unresolved(struct reader *r, const struct event *e, struct err *err)
+{
+	err_set(err, ST_FORMAT, r->feed.base,
+		"generation %" PRIu64 ": %s event at time %" PRId64
+		" names a string or stack that does not exist",
+		r->gen.gen, wire_specs[e->wire].name, e->time);
+	return fail(r, err);
+}
+
+/* The next pending event. Its ids are checked now: section 3.3. */
+static inline enum status hand_out(struct reader *r, const struct event **ev, struct err *err)
+{
+	struct event *e = r->pending++;
+
+	r->n_pending--;
+	if (!ids_resolve(e))
+		return unresolved(r, e, err);
 	*ev = stamp(r, e);
 	return ST_OK;
 }
@@ -250,7 +267,7 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 }
 
 /* Complete an error about a stream's event with its place and finish. */
-static enum status broken_at(struct reader *r, const struct stream *s, struct err *err)
+COLD static enum status broken_at(struct reader *r, const struct stream *s, struct err *err)
 {
 	if (err->offset == ERR_NO_OFFSET && err->code == ST_FORMAT) {
 		err->offset = (uint64_t)(s->event - s->bytes);
@@ -266,7 +283,7 @@ static enum status broken_at(struct reader *r, const struct stream *s, struct er
 static inline enum advance offer(struct reader *r, size_t i, struct err *err)
 {
 	struct stream *s = frontier_at(&r->frontier, i);
-	enum advance a = order_advance(r->order, s, err);
+	enum advance a = order_advance(r->order, s, &r->pending, &r->n_pending, err);
 	enum status st;
 
 	if (a != ADVANCED) {
@@ -288,7 +305,7 @@ static inline enum advance offer(struct reader *r, size_t i, struct err *err)
 }
 
 /* Nobody may go on: events are missing. Tell what the earliest one waits for. */
-static enum status stuck(struct reader *r, struct err *err)
+COLD static enum status stuck(struct reader *r, struct err *err)
 {
 	const struct stream *s = frontier_at(&r->frontier, 0);
 	char waits[120];
@@ -302,7 +319,7 @@ static enum status stuck(struct reader *r, struct err *err)
 }
 
 /* The earliest event has to wait for one of another thread: try them by time. */
-static enum status offer_others(struct reader *r, struct err *err)
+COLD static enum status offer_others(struct reader *r, struct err *err)
 {
 	frontier_sort(&r->frontier);
 	for (size_t i = 1; i < r->frontier.n; i++) {
@@ -316,25 +333,35 @@ static enum status offer_others(struct reader *r, struct err *err)
 	return stuck(r, err);
 }
 
+/* What comes when no thread's event is next: a sample, the next generation, the end. */
+COLD static enum status between_events(struct reader *r, const struct event **ev, struct err *err)
+{
+	if (r->phase == DONE)
+		return ST_END;
+	if (r->next_sample < r->gen.n_samples)
+		return hand_out_sample(r, ev, err);
+	return next_generation(r, ev, err);
+}
+
+/* Does a CPU sample come before the earliest event? */
+static inline bool sample_is_next(const struct reader *r)
+{
+	return r->next_sample < r->gen.n_samples &&
+	       r->gen.samples[r->next_sample].time < r->frontier.heap[0].time;
+}
+
 enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
 {
-	struct event *e = order_pop(r->order);
 	enum advance a;
 
 	if (r->phase == FAILED) {
 		*err = r->failure;
 		return r->failure.code;
 	}
-	if (e)
-		return hand_out(r, e, ev, err);
-	if (r->phase == DONE)
-		return ST_END;
-	if (!r->frontier.n && r->next_sample == r->gen.n_samples)
-		return next_generation(r, ev, err);
-	if (r->next_sample < r->gen.n_samples &&
-	    (!r->frontier.n ||
-	     r->gen.samples[r->next_sample].time < r->frontier.heap[0].time))
-		return hand_out_sample(r, ev, err);
+	if (r->n_pending)
+		return hand_out(r, ev, err);
+	if (!r->frontier.n || sample_is_next(r))
+		return between_events(r, ev, err);
 	a = offer(r, 0, err);
 	if (a == BROKEN)
 		return err->code;
@@ -344,5 +371,5 @@ enum status reader_next(struct reader *r, const struct event **ev, struct err *e
 		if (st)
 			return st;
 	}
-	return hand_out(r, order_pop(r->order), ev, err);
+	return hand_out(r, ev, err);
 }

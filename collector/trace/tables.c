@@ -20,6 +20,11 @@ static void index_release(struct id_index *ix)
 	map_release(&ix->sparse);
 }
 
+uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id)
+{
+	return (uint32_t)(uintptr_t)map_get(&ix->sparse, id);
+}
+
 /*
  * Room for n records. Real ids run from 1 to n, so twice that by subscript
  * covers them; hostile ids go to the map, and memory follows the record count.
@@ -38,18 +43,11 @@ static enum status index_reserve(struct id_index *ix, size_t n, const char *what
 	return ST_OK;
 }
 
-static inline uint32_t index_get(const struct id_index *ix, uint64_t id)
-{
-	if (id < ix->n_dense)
-		return ix->dense[id];
-	return (uint32_t)(uintptr_t)map_get(&ix->sparse, id);
-}
-
 /* `offset` is not 0: a record is never the first byte of a generation. */
 static enum status index_put(struct id_index *ix, uint64_t id, uint32_t offset, const char *what,
 			     struct err *err)
 {
-	if (!id || index_get(ix, id))
+	if (!id || id_index_get(ix, id))
 		return err_set(err, ST_FORMAT, offset, "%s %" PRIu64 " is defined twice", what, id);
 	if (id < ix->n_dense) {
 		ix->dense[id] = offset;
@@ -255,23 +253,13 @@ enum status tables_load(struct tables *t, const uint8_t *bytes, size_t len,
 	return st;
 }
 
-bool tables_has_string(const struct tables *t, uint64_t id)
-{
-	return !id || index_get(&t->strings, id);
-}
-
-bool tables_has_stack(const struct tables *t, uint64_t id)
-{
-	return !id || index_get(&t->stacks, id);
-}
-
 struct slice tables_string(const struct tables *t, uint64_t id)
 {
 	struct cursor c = { .in = { t->bytes, t->len } };
 	struct slice text = { NULL, 0 };
 	uint64_t len;
 
-	c.pos = id ? index_get(&t->strings, id) : 0;
+	c.pos = id ? id_index_get(&t->strings, id) : 0;
 	if (c.pos && cursor_uvarint(&c, &len) && !cursor_bytes(&c, len, &text))
 		text.len = 0;
 	return text;
@@ -283,7 +271,7 @@ struct stack tables_stack(const struct tables *t, uint64_t id)
 	struct stack out = { .tables = t };
 	uint64_t n;
 
-	c.pos = id ? index_get(&t->stacks, id) : 0;
+	c.pos = id ? id_index_get(&t->stacks, id) : 0;
 	if (c.pos && cursor_uvarint(&c, &n)) {
 		out.left = (uint32_t)n;
 		out.at = t->bytes + c.pos;

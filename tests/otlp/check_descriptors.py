@@ -4,42 +4,16 @@
 Every field and enum value that exporter/proto declares must exist in the PyPI
 packages opentelemetry-proto and googleapis-common-protos with the same number,
 type, label, JSON name, oneof and type name. What we leave out is no mismatch.
-Needs protoc; installs the packages into build/venv. Without them it says SKIP,
-or fails when CI=true.
+Needs protoc and the packages; without them it says SKIP, or fails when CI=true.
 """
 import os
 import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROTO_DIR = os.path.join(ROOT, "exporter", "proto")
-VENV = os.path.join(ROOT, "build", "venv")
-PACKAGES = ["opentelemetry-proto", "googleapis-common-protos"]
+import official
 
-
-def skip(why):
-    if os.environ.get("CI") == "true":
-        sys.exit(f"FAIL check_descriptors: {why}, and CI must not skip this")
-    print(f"SKIP check_descriptors: {why}")
-    sys.exit(0)
-
-
-def enter_venv():
-    """Install the official descriptors once and go on inside their venv."""
-    python = os.path.join(VENV, "bin", "python")
-    if sys.prefix != VENV:
-        mark = os.path.join(VENV, "otlp-ready")
-        if not os.path.exists(mark):
-            run = [[sys.executable, "-m", "venv", VENV],
-                   [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                    *PACKAGES]]
-            for command in run:
-                if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                  check=False).returncode:
-                    skip("the official descriptors cannot be installed from PyPI")
-            open(mark, "w", encoding="ascii").close()
-        os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
+PROTO_DIR = os.path.join(official.ROOT, "exporter", "proto")
 
 
 def our_files():
@@ -52,7 +26,7 @@ def our_files():
             subprocess.run(["protoc", f"-I{PROTO_DIR}", f"--descriptor_set_out={out}", *names],
                            check=True)
         except FileNotFoundError:
-            skip("no protoc (Debian package protobuf-compiler)")
+            official.skip("no protoc (Debian package protobuf-compiler)")
         with open(out, "rb") as f:
             return descriptor_pb2.FileDescriptorSet.FromString(f.read()).file
 
@@ -106,12 +80,12 @@ def facts(message):
 
 
 def main():
-    enter_venv()
-    official = official_types()
+    official.enter()
+    theirs_by_name = official_types()
     passed = failed = 0
     for file in our_files():
         for name, message in walk(file.package, file):
-            theirs = facts(official[name]) if name in official else {}
+            theirs = facts(theirs_by_name[name]) if name in theirs_by_name else {}
             bad = [f"{field} is {mine}, official {theirs.get(field, 'none')}"
                    for field, mine in facts(message).items() if theirs.get(field) != mine]
             print(f"{'FAIL' if bad else 'ok  '} {name}", *bad, sep="\n       " if bad else " ")

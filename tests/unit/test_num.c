@@ -331,6 +331,7 @@ START_TEST(edits)
 	ck_assert_uint_eq(distance(slice_str(longest), SLICE("a")), DISTANCE_CHARS - 1);
 	ck_assert_uint_eq(distance_near(SLICE("blokcing"), SLICE("blocking")), 1);
 	ck_assert_uint_eq(distance_near(SLICE("x"), SLICE("pi")), DISTANCE_FAR);
+	ck_assert_uint_eq(distance_near(SLICE("x"), SLICE("p")), DISTANCE_FAR);
 	ck_assert_uint_eq(distance_near(SLICE("timeout"), SLICE("protocol")), DISTANCE_FAR);
 }
 END_TEST

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "exporter/otlp_batch.h"
+#include "exporter/otlp_wire.h"
 #include "tests/unit/span_gen.h"
 #include "tests/unit/suites.h"
 
@@ -51,7 +52,8 @@ static const struct {
 	{ DBL(1.5), "\"doubleValue\":1.5" },
 	{ DBL(0.1), "\"doubleValue\":0.1" },
 	{ DBL(1.0 / 3), "\"doubleValue\":0.3333333333333333" },
-	{ DBL(-0.0), "\"doubleValue\":-0" },
+	{ DBL(-0.0), "\"doubleValue\":-0.0" },
+	{ DBL(7), "\"doubleValue\":7.0" },
 	{ DBL(1e300), "\"doubleValue\":1e+300" },
 	{ DBL(NAN), "\"doubleValue\":\"NaN\"" },
 	{ DBL(INFINITY), "\"doubleValue\":\"Infinity\"" },
@@ -154,7 +156,7 @@ START_TEST(stays_in_its_bound)
 	gen.nul = true;
 	for (int i = 0; i < 2000; i++) {
 		struct span s = span_gen_next(&gen);
-		size_t bound = json_span_bound(&s);
+		size_t bound = json_span_bound(&s, wire_span_size(&s, false));
 		uint8_t *text = mem_alloc(bound);
 
 		ck_assert_ptr_nonnull(text);
@@ -181,7 +183,29 @@ START_TEST(bound_holds_without_texts)
 	s.links = &l;
 	s.attrs = attrs;
 	s.n_attrs = 200;
-	ck_assert_uint_le((size_t)(json_span_put(text, &s) - text), json_span_bound(&s));
+	ck_assert_uint_le((size_t)(json_span_put(text, &s) - text),
+			  json_span_bound(&s, wire_span_size(&s, false)));
+}
+END_TEST
+
+/* As much text as the fewest protobuf bytes can become. */
+START_TEST(takes_a_span_of_nothing_but_events)
+{
+	static struct span_event none[MAX_SPAN_BYTES / 2];
+	struct span s = bare;
+	struct otlp_batch b;
+	struct err err = ERR_INIT;
+	struct slice out;
+
+	s.events = none;
+	s.n_events = sizeof(none) / sizeof(none[0]);
+	otlp_batch_init(&b, OTLP_JSON, MIN_BATCH_BYTES, 10);
+	ck_assert(!otlp_batch_resource(&b, &(struct resource){ &service, 1 }, &err));
+	ck_assert_msg(otlp_batch_add(&b, &s, &err) == ST_OK, "%s", err.msg);
+	ck_assert_int_eq(otlp_batch_add(&b, &bare, &err), ST_END);
+	ck_assert_int_eq(otlp_batch_finish(&b, &out, &err), ST_OK);
+	ck_assert_uint_gt(out.len, 15 * MAX_SPAN_BYTES);
+	otlp_batch_release(&b);
 }
 END_TEST
 
@@ -194,6 +218,7 @@ Suite *otlp_json_suite(void)
 	tcase_add_test(t, writes_a_batch);
 	tcase_add_test(t, stays_in_its_bound);
 	tcase_add_test(t, bound_holds_without_texts);
+	tcase_add_test(t, takes_a_span_of_nothing_but_events);
 	suite_add_tcase(s, t);
 	return s;
 }

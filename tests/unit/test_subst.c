@@ -8,8 +8,11 @@
 #include <check.h>
 #include <math.h>
 
+#include "base/buf.h"
+#include "base/limits.h"
 #include "config/node.h"
 #include "config/scalar.h"
+#include "config/subst.h"
 
 Suite *subst_suite(void);
 
@@ -147,6 +150,41 @@ START_TEST(substitution)
 }
 END_TEST
 
+START_TEST(names)
+{
+	char text[300];
+
+	for (int n = SUBST_NAME_CHARS; n <= SUBST_NAME_CHARS + 1; n++) {
+		snprintf(text, sizeof(text), "a: ${%0*d}\n", n, 0);
+		text[5] = 'N';
+		ck_assert_int_eq(parse_text(text), n == SUBST_NAME_CHARS ? ST_OK : ST_CONFIG);
+	}
+	ck_assert_str_eq(err.msg, "f.yaml:1:4: name of a variable over 255 characters");
+}
+END_TEST
+
+/* Openings that never close must not be searched from each one anew. */
+START_TEST(never_closed)
+{
+	struct buf b;
+
+	buf_init(&b, MAX_CONFIG_VALUE_BYTES + 16);
+	buf_str(&b, "a: '");
+	while (b.len < MAX_CONFIG_VALUE_BYTES)
+		buf_str(&b, "${A${");
+	buf_str(&b, "'");
+	buf_u8(&b, 0);
+	ck_assert_int_eq(parse_text((const char *)b.ptr), ST_OK);
+	ck_assert(slice_eq(doc.root->first->text, doc.root->first->source));
+	buf_clear(&b);
+	buf_str(&b, "a: '${B ${WORD $$ ${WORD} ${C'");
+	buf_u8(&b, 0);
+	ck_assert_int_eq(parse_text((const char *)b.ptr), ST_OK);
+	ck_assert_str_eq((const char *)doc.root->first->text.ptr, "${B ${WORD $ pear ${C");
+	buf_release(&b);
+}
+END_TEST
+
 START_TEST(keys_are_not_resolved)
 {
 	ck_assert_int_eq(parse_text("${WORD}: ${WORD}\n$$: $$\n${1A}: x\n"), ST_OK);
@@ -234,6 +272,8 @@ Suite *subst_suite(void)
 
 	tcase_add_checked_fixture(t, NULL, finish);
 	tcase_add_loop_test(t, substitution, 0, (int)LEN(subst_rows));
+	tcase_add_test(t, names);
+	tcase_add_test(t, never_closed);
 	tcase_add_test(t, keys_are_not_resolved);
 	tcase_add_test(t, source_is_kept);
 	tcase_add_test(t, typing);

@@ -1,0 +1,138 @@
+#include "cli/convert.h"
+
+#include "base/log.h"
+#include "cli/progress.h"
+#include "collector/source/file.h"
+#include "collector/trace/header.h"
+#include "collector/trace/reader.h"
+
+/* Events between two looks at the clock. */
+#define PROGRESS_EVENTS 8192
+
+/* Since 1.25 every generation carries a clock snapshot. */
+#define FIRST_WITH_CLOCK 25u
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The public time of the last event, as far as the trace can be read. */
+static enum status find_end(struct file_source *f, int64_t *end, struct err *err)
+{
+	struct reader *r = reader_open(file_source_bytes(f), err);
+	const struct event *ev;
+	struct err ignored = ERR_INIT;
+
+	if (!r)
+		return err->code;
+	*end = 0;
+	while (!reader_next(r, &ev, &ignored))
+		*end = ev->time;
+	reader_close(r);
+	return file_source_rewind(f, err);
+}
+
+/*
+ * A trace without clock snapshots says nothing of the time of day: its end is
+ * taken for the moment the file was last written (design section 5).
+ */
+static enum status anchor_clock(struct file_source *f, struct mapper_options *o, struct err *err)
+{
+	struct slice head;
+	unsigned int version;
+	int64_t end = 0;
+	enum status st = file_source_peek(f, &head, err);
+
+	if (!st)
+		st = header_parse(head, &version, err);
+	if (st || version >= FIRST_WITH_CLOCK)
+		return st;
+	if (!file_source_seekable(f))
+		st = file_source_spool(f, err);
+	if (!st)
+		st = find_end(f, &end, err);
+	if (!st)
+		o->fallback_offset_ns = (int64_t)file_source_mtime_ns(f) - end;
+	return st;
+}
+
+/* ST_OK at the end of the trace; a reader's failure goes into the result. */
+static enum status pump(struct reader *r, struct mapper *m, struct file_source *f,
+			struct progress *bar, struct convert_result *result, struct err *err)
+{
+	const struct event *ev;
+	uint64_t n = 0;
+
+	for (;;) {
+		struct err why = ERR_INIT;
+		enum status st = reader_next(r, &ev, &why);
+
+		if (st == ST_END)
+			return ST_OK;
+		if (st) {
+			/* Nothing whole came before it: that is no conversion. */
+			if ((st != ST_FORMAT && st != ST_LIMIT) || !reader_generations(r)) {
+				*err = why;
+				return st;
+			}
+			result->damaged = true;
+			result->damage = why;
+			return ST_OK;
+		}
+		st = mapper_feed(m, ev, err);
+		if (st)
+			return st;
+		if (bar && ++n % PROGRESS_EVENTS == 0)
+			progress_show(bar, file_source_consumed(f), file_source_size(f));
+	}
+}
+
+static enum status convert_source(struct file_source *f, const char *path,
+				  struct mapper_options *o, struct span_sink sink,
+				  struct progress *bar, struct convert_result *result,
+				  struct err *err)
+{
+	enum status st = anchor_clock(f, o, err);
+	struct reader *r = st ? NULL : reader_open(file_source_bytes(f), err);
+	struct mapper *m = r ? mapper_new(o, sink, err) : NULL;
+
+	if (!m) {
+		reader_close(r);
+		return err->code;
+	}
+	result->version = reader_version(r);
+	if (result->version > NEWEST_VERSION)
+		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
+			 result->version, NEWEST_VERSION);
+	st = pump(r, m, f, bar, result, err);
+	if (!st)
+		st = mapper_finish(m, err);
+	mapper_summarize(m, &result->summary);
+	mapper_free(m);
+	reader_close(r);
+	return st;
+}
+
+enum status convert_file(const char *path, const struct mapper_options *options,
+			 struct span_sink sink, bool progress, struct convert_result *result,
+			 struct err *err)
+{
+	struct mapper_options o = *options;
+	struct file_source *f = file_source_open(path, err);
+	struct progress bar;
+	enum status st;
+
+	*result = (struct convert_result){ .damaged = false };
+	if (!f)
+		return err->code;
+	if (strcmp(path, "-") != 0)
+		o.source = slice_str(base_name(path));
+	progress_start(&bar, base_name(path));
+	st = convert_source(f, path, &o, sink, progress ? &bar : NULL, result, err);
+	progress_end(&bar);
+	file_source_close(f);
+	return st;
+}

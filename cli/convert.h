@@ -1,0 +1,30 @@
+/*
+ * convert: one snapshot through reader and mapper into a sink.
+ *
+ * The pipeline of design section 2 for bytes at rest; `convert` runs it for each
+ * of its files. A damaged snapshot gives the spans of what is whole before the
+ * damage, and says so.
+ */
+#ifndef CLI_CONVERT_H
+#define CLI_CONVERT_H
+
+#include "base/err.h"
+#include "mapping/mapper.h"
+
+struct convert_result {
+	struct mapper_summary summary;
+	unsigned int version; /* of the trace format */
+	bool damaged;
+	struct err damage; /* if damaged: where the reading ended, and why */
+};
+
+/*
+ * Convert the file at `path` ("-": standard input). `options` are a template:
+ * source and clock are filled in here. ST_OK with result->damaged set means that
+ * whole generations were read before the damage. A failure of the sink is its own.
+ */
+MUST_CHECK enum status convert_file(const char *path, const struct mapper_options *options,
+				    struct span_sink sink, bool progress,
+				    struct convert_result *result, struct err *err);
+
+#endif /* CLI_CONVERT_H */

@@ -1,0 +1,40 @@
+# Completion of flightspan's commands, options and files for bash.
+
+_flightspan()
+{
+	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands="convert dump stats version help" options=
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$word")
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	convert)
+		case $previous in
+		--format)
+			mapfile -t COMPREPLY < <(compgen -W "otlp-json otlp-proto" -- "$word")
+			return
+			;;
+		--endpoint)
+			mapfile -t COMPREPLY < <(compgen -W "http://localhost:4318" -- "$word")
+			return
+			;;
+		esac
+		options="-c --config -o --output --format --endpoint --retry-for --strict -q --quiet --help"
+		;;
+	dump) options="--wire --help" ;;
+	stats) options="--json --help" ;;
+	help)
+		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
+		return
+		;;
+	esac
+	if [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+	fi
+}
+
+# Where the function says nothing, file names are completed.
+complete -o default -F _flightspan flightspan

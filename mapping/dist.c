@@ -1,0 +1,119 @@
+#include "mapping/dist.h"
+
+#include "base/mem.h"
+
+void dist_release(struct dist *d)
+{
+	for (size_t i = 0; i < DIST_POWERS; i++)
+		mem_free(d->buckets[i]);
+	*d = (struct dist){ .count = 0 };
+}
+
+/*
+ * Power 0 holds the values below 64 and power 1 those up to 127, all exactly;
+ * power p from 64 << (p - 1) on, in steps of 1 << (p - 1).
+ */
+static unsigned int power_of(uint64_t ns)
+{
+	return 64u - DIST_STEPS_LOG - (unsigned int)__builtin_clzll(ns | (DIST_STEPS - 1));
+}
+
+static unsigned int step_of(uint64_t ns, unsigned int power)
+{
+	return (unsigned int)(ns >> (power ? power - 1 : 0)) & (DIST_STEPS - 1);
+}
+
+static uint64_t middle_of(unsigned int power, unsigned int step)
+{
+	uint64_t width;
+
+	if (!power)
+		return step;
+	width = (uint64_t)1 << (power - 1);
+	return (DIST_STEPS + step) * width + width / 2;
+}
+
+static enum status make_room(struct dist *d, unsigned int power, struct err *err)
+{
+	if (!d->buckets[power])
+		d->buckets[power] = mem_zalloc(DIST_STEPS * sizeof(uint64_t));
+	return d->buckets[power] ? ST_OK : err_nomem(err, "a histogram");
+}
+
+/* Everything but the buckets. */
+static void add_sums(struct dist *to, uint64_t count, uint64_t total, uint64_t min, uint64_t max)
+{
+	if (!count)
+		return;
+	if (!to->count || min < to->min_ns)
+		to->min_ns = min;
+	if (max > to->max_ns)
+		to->max_ns = max;
+	to->count += count;
+	to->total_ns = dist_sum(to->total_ns, total);
+}
+
+enum status dist_add(struct dist *d, uint64_t ns, struct err *err)
+{
+	unsigned int power = power_of(ns);
+
+	if (!d->buckets[power]) {
+		enum status st = make_room(d, power, err);
+
+		if (st)
+			return st;
+	}
+	d->buckets[power][step_of(ns, power)]++;
+	add_sums(d, 1, ns, ns, ns);
+	return ST_OK;
+}
+
+void dist_add_cut(struct dist *d, uint64_t ns)
+{
+	d->cut++;
+	d->cut_ns = dist_sum(d->cut_ns, ns);
+}
+
+enum status dist_merge(struct dist *to, const struct dist *from, struct err *err)
+{
+	for (unsigned int p = 0; p < DIST_POWERS; p++) {
+		enum status st;
+
+		if (!from->buckets[p])
+			continue;
+		st = make_room(to, p, err);
+		if (st)
+			return st;
+		for (size_t i = 0; i < DIST_STEPS; i++)
+			to->buckets[p][i] += from->buckets[p][i];
+	}
+	add_sums(to, from->count, from->total_ns, from->min_ns, from->max_ns);
+	to->cut += from->cut;
+	to->cut_ns = dist_sum(to->cut_ns, from->cut_ns);
+	return ST_OK;
+}
+
+static uint64_t clamp(const struct dist *d, uint64_t ns)
+{
+	if (ns < d->min_ns)
+		return d->min_ns;
+	return ns > d->max_ns ? d->max_ns : ns;
+}
+
+uint64_t dist_quantile(const struct dist *d, unsigned int per_mille)
+{
+	/* Rounded up, and in this form no count overflows. */
+	uint64_t rank = d->count / 1000 * per_mille + (d->count % 1000 * per_mille + 999) / 1000;
+	uint64_t seen = 0;
+
+	for (unsigned int p = 0; p < DIST_POWERS; p++) {
+		if (!d->buckets[p])
+			continue;
+		for (unsigned int i = 0; i < DIST_STEPS; i++) {
+			seen += d->buckets[p][i];
+			if (seen >= rank && seen)
+				return clamp(d, middle_of(p, i));
+		}
+	}
+	return d->max_ns;
+}

@@ -1,0 +1,197 @@
+#include "mapping/stats_state.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#define NS_PER_SEC 1000000000u
+
+struct stats *stats_new(void)
+{
+	struct stats *s = mem_zalloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	stats_stacks_init(&s->stacks);
+	stats_rows_init(&s->report.blocks, MAX_STATS_REASONS, "block reasons");
+	stats_rows_init(&s->report.tasks, MAX_STATS_TYPES, "task types");
+	stats_rows_init(&s->report.regions, MAX_STATS_TYPES, "region types");
+	stats_rows_init(&s->report.stw, MAX_STATS_REASONS, "kinds of stop");
+	map_init(&s->goroutines, MAX_GOROUTINES, "goroutines");
+	map_init(&s->tasks, MAX_OPEN_TASKS, "open tasks");
+	map_init(&s->procs, MAX_PROCS, "procs");
+	map_init(&s->threads, MAX_THREADS, "threads");
+	pool_init(&s->go_pool, sizeof(struct stats_go), MAX_GOROUTINES, "goroutines");
+	pool_init(&s->task_pool, sizeof(struct stats_task), MAX_OPEN_TASKS, "open tasks");
+	pool_init(&s->region_pool, sizeof(struct stats_region), MAX_OPEN_REGIONS, "open regions");
+	pool_init(&s->proc_pool, sizeof(struct stats_proc), MAX_PROCS, "procs");
+	for (size_t i = 0; i < STATS_FEW; i++)
+		s->few_threads[i] = NO_THREAD;
+	return s;
+}
+
+void stats_free(struct stats *s)
+{
+	struct stats_report *r;
+
+	if (!s)
+		return;
+	r = &s->report;
+	stats_stacks_release(&s->stacks);
+	stats_rows_release(&r->blocks);
+	stats_rows_release(&r->tasks);
+	stats_rows_release(&r->regions);
+	stats_rows_release(&r->stw);
+	dist_release(&r->all_blocks);
+	dist_release(&r->blocked_before);
+	dist_release(&r->syscalls);
+	dist_release(&r->latency);
+	dist_release(&r->gc_mark);
+	dist_release(&r->mark_assist);
+	dist_release(&r->sweep);
+	dist_release(&r->all_stw);
+	map_release(&s->goroutines);
+	map_release(&s->tasks);
+	map_release(&s->procs);
+	map_release(&s->threads);
+	pool_release(&s->go_pool);
+	pool_release(&s->task_pool);
+	pool_release(&s->region_pool);
+	pool_release(&s->proc_pool);
+	mem_free(s);
+}
+
+const struct stats_report *stats_report(const struct stats *s)
+{
+	return &s->report;
+}
+
+enum status stats_row_of(struct stats_rows *t, const struct event *ev, uint64_t id,
+			 struct slice (*text)(const struct event *), struct stats_row **out,
+			 struct err *err)
+{
+	*out = stats_rows_get(t, id);
+	return *out ? ST_OK : stats_rows_put(t, id, text(ev), out, err);
+}
+
+/* The wall clock at the first event, by a reading at another instant of the trace. */
+static void set_wall(struct stats_report *r, const struct clock_snapshot *c)
+{
+	uint64_t sec = (uint64_t)c->wall_sec + c->wall_nsec / NS_PER_SEC;
+	uint64_t nsec = c->wall_nsec % NS_PER_SEC;
+
+	if (c->trace_ns >= r->first_ns) {
+		uint64_t back = stats_ns(r->first_ns, c->trace_ns);
+
+		sec -= back / NS_PER_SEC;
+		back %= NS_PER_SEC;
+		sec -= back > nsec;
+		nsec = back > nsec ? nsec + NS_PER_SEC - back : nsec - back;
+	} else {
+		uint64_t on = stats_ns(c->trace_ns, r->first_ns);
+
+		nsec += on % NS_PER_SEC;
+		sec += on / NS_PER_SEC + nsec / NS_PER_SEC;
+		nsec %= NS_PER_SEC;
+	}
+	r->has_wall = true;
+	r->wall_sec = (int64_t)sec;
+	r->wall_nsec = (uint32_t)nsec;
+}
+
+static void new_generation(struct stats *s, const struct event *ev)
+{
+	struct stats_report *r = &s->report;
+
+	stats_stacks_new_generation(&s->stacks);
+	stats_rows_new_generation(&r->blocks);
+	stats_rows_new_generation(&r->tasks);
+	stats_rows_new_generation(&r->regions);
+	stats_rows_new_generation(&r->stw);
+	if (ev->snapshot && !r->has_wall)
+		set_wall(r, ev->snapshot);
+}
+
+/* Samples are left aside: their context is what the profiler's signal saw. */
+static enum status note_thread(struct stats *s, const struct event *ev, struct err *err)
+{
+	int64_t *seen = &s->few_threads[(size_t)ev->m & (STATS_FEW - 1)];
+
+	if (*seen == ev->m || ev->m == NO_THREAD || ev->kind == EVENT_STACK_SAMPLE)
+		return ST_OK;
+	*seen = ev->m;
+	return map_put(&s->threads, (uint64_t)ev->m, s, err);
+}
+
+enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
+{
+	struct stats_report *r = &s->report;
+	enum status st;
+
+	if (!r->n_events++)
+		r->first_ns = ev->time;
+	r->last_ns = ev->time;
+	r->by_kind[ev->kind < N_EVENT_KINDS ? ev->kind : EVENT_BAD]++;
+	st = note_thread(s, ev, err);
+	if (st)
+		return st;
+	switch (ev->kind) {
+	case EVENT_SYNC:
+		new_generation(s, ev);
+		return ST_OK;
+	case EVENT_METRIC:
+		if (ev->wire == EV_PROCS_CHANGE)
+			r->gomaxprocs = ev->args[0];
+		return ST_OK;
+	case EVENT_STATE_TRANSITION:
+		return stats_transition(s, ev, err);
+	case EVENT_RANGE_BEGIN:
+	case EVENT_RANGE_ACTIVE:
+	case EVENT_RANGE_END:
+		return stats_range(s, ev, err);
+	case EVENT_TASK_BEGIN:
+		return stats_task_begin(s, ev, err);
+	case EVENT_TASK_END:
+		return stats_task_end(s, ev, err);
+	case EVENT_REGION_BEGIN:
+		return stats_region_begin(s, ev, err);
+	case EVENT_REGION_END:
+		return stats_region_end(s, ev, err);
+	default:
+		return ST_OK;
+	}
+}
+
+static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *err)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; all && !st && i < t->n; i++)
+		st = dist_merge(all, &t->list[i]->dist, err);
+	stats_rows_sort(t);
+	return st;
+}
+
+enum status stats_finish(struct stats *s, struct err *err)
+{
+	struct stats_report *r = &s->report;
+	enum status st;
+
+	stats_go_finish(s);
+	stats_tasks_finish(s);
+	stats_ranges_finish(s);
+	r->n_threads = s->threads.n;
+	r->n_stacks = s->stacks.by_text.n;
+	r->n_top = stats_stacks_top(&s->stacks, r->top, STATS_TOP_STACKS);
+	r->other_stacks = &s->stacks.rest;
+	st = sum_rows(&r->blocks, &r->all_blocks, err);
+	if (!st)
+		st = sum_rows(&r->stw, &r->all_stw, err);
+	if (!st)
+		st = sum_rows(&r->tasks, NULL, err);
+	if (!st)
+		st = sum_rows(&r->regions, NULL, err);
+	for (size_t i = 0; i < r->blocks.n; i++)
+		if (slice_is(r->blocks.list[i]->name, "network"))
+			r->network = r->blocks.list[i];
+	return st;
+}

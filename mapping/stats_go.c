@@ -1,0 +1,197 @@
+/* Goroutines: states, blocks, system calls, scheduling latency. */
+#include "mapping/stats_state.h"
+
+static size_t few(int64_t id)
+{
+	return (size_t)id & (STATS_FEW - 1);
+}
+
+struct stats_go *stats_go_find(struct stats *s, int64_t id)
+{
+	struct stats_go *g = s->few[few(id)];
+
+	if (g && g->id == id)
+		return g;
+	g = map_get(&s->goroutines, (uint64_t)id);
+	if (g)
+		s->few[few(id)] = g;
+	return g;
+}
+
+/* The first of a coroutine switch's three events keeps its type. */
+static bool is_switch(const struct event *ev)
+{
+	return ev->wire == EV_GO_SWITCH || ev->wire == EV_GO_SWITCH_DESTROY;
+}
+
+static enum status add_go(struct stats *s, const struct event *ev, struct stats_go **out,
+			  struct err *err)
+{
+	struct stats_go *g = pool_get(&s->go_pool, err);
+	enum status st;
+
+	if (!g)
+		return err->code;
+	st = map_put(&s->goroutines, (uint64_t)ev->id, g, err);
+	if (st) {
+		pool_put(&s->go_pool, g);
+		return st;
+	}
+	g->id = ev->id;
+	g->cut = ev->from != GO_NOT_EXIST;
+	g->since = g->cut ? s->report.first_ns : ev->time;
+	g->state = ev->from == GO_UNDETERMINED ? ev->to : ev->from;
+	s->report.goroutines_seen++;
+	*out = g;
+	return ST_OK;
+}
+
+/* The part inside the trace of a stay that began before it. */
+static void add_cut(struct stats *s, const struct stats_go *g, uint64_t ns)
+{
+	struct stats_report *r = &s->report;
+
+	if (g->state == GO_WAITING)
+		dist_add_cut(&r->blocked_before, ns);
+	else if (g->state == GO_SYSCALL)
+		dist_add_cut(&r->syscalls, ns);
+	else if (g->state == GO_RUNNABLE)
+		dist_add_cut(&r->latency, ns);
+}
+
+/* Account the stay in the state that a goroutine leaves. */
+static enum status leave(struct stats *s, struct stats_go *g, int64_t now, struct err *err)
+{
+	uint64_t *total = &s->report.state_ns[g->state];
+	uint64_t ns = stats_ns(g->since, now);
+	struct stats_stack *at = g->stack;
+
+	*total = dist_sum(*total, ns);
+	if (!g->dist) {
+		if (g->cut)
+			add_cut(s, g, ns);
+		return ST_OK;
+	}
+	if (at) {
+		at->count++;
+		at->total_ns = dist_sum(at->total_ns, ns);
+		if (ns > at->max_ns)
+			at->max_ns = ns;
+	}
+	return dist_add(g->dist, ns, err);
+}
+
+static struct slice reason_of(const struct event *ev)
+{
+	struct slice reason = event_reason(ev);
+
+	return reason.len ? reason : SLICE(STATS_COROUTINE);
+}
+
+static enum status begin_block(struct stats *s, struct stats_go *g, const struct event *ev,
+			       struct err *err)
+{
+	struct stats_row *reason;
+	enum status st;
+
+	st = stats_row_of(&s->report.blocks, ev, ev->args[0], reason_of, &reason, err);
+	if (!st)
+		st = stats_stacks_find(&s->stacks, ev, reason, &g->stack, err);
+	if (!st)
+		g->dist = &reason->dist;
+	return st;
+}
+
+static enum status enter(struct stats *s, struct stats_go *g, const struct event *ev,
+			 struct err *err)
+{
+	g->state = ev->to;
+	g->since = ev->time;
+	g->cut = false;
+	g->stack = NULL;
+	g->dist = NULL;
+	switch (ev->to) {
+	case GO_RUNNABLE:
+		if (is_switch(ev))
+			s->report.coroutine_switches++;
+		else
+			g->dist = &s->report.latency;
+		return ST_OK;
+	case GO_WAITING:
+		/* Those created in it did not block, nor call in the other. */
+		return ev->from == GO_RUNNING ? begin_block(s, g, ev, err) : ST_OK;
+	case GO_SYSCALL:
+		if (ev->from == GO_RUNNING)
+			g->dist = &s->report.syscalls;
+		return ST_OK;
+	default:
+		return ST_OK;
+	}
+}
+
+static void end_go(struct stats *s, struct stats_go *g, int64_t now)
+{
+	stats_regions_cut(s, g, now);
+	stats_ranges_cut(s, g, now);
+	map_del(&s->goroutines, (uint64_t)g->id);
+	if (s->few[few(g->id)] == g)
+		s->few[few(g->id)] = NULL;
+	pool_put(&s->go_pool, g);
+}
+
+enum status stats_transition(struct stats *s, const struct event *ev, struct err *err)
+{
+	struct stats_go *g;
+	enum status st;
+
+	if (ev->resource != RESOURCE_GOROUTINE || ev->from >= N_GO_STATES || ev->to >= N_GO_STATES)
+		return ST_OK;
+	g = stats_go_find(s, ev->id);
+	if (!g) {
+		st = add_go(s, ev, &g, err);
+		if (st)
+			return st;
+	}
+	if (ev->to == g->state)
+		return ST_OK;
+	st = leave(s, g, ev->time, err);
+	if (st)
+		return st;
+	if (ev->to == GO_NOT_EXIST) {
+		end_go(s, g, ev->time);
+		return ST_OK;
+	}
+	return enter(s, g, ev, err);
+}
+
+/* The stay that the trace's end cuts. */
+static void cut_stay(struct stats *s, struct stats_go *g)
+{
+	uint64_t *total = &s->report.state_ns[g->state];
+	uint64_t ns = stats_ns(g->since, s->report.last_ns);
+
+	*total = dist_sum(*total, ns);
+	if (g->dist)
+		dist_add_cut(g->dist, ns);
+	else if (g->cut)
+		add_cut(s, g, ns);
+	if (g->stack) {
+		g->stack->cut++;
+		g->stack->cut_ns = dist_sum(g->stack->cut_ns, ns);
+	}
+}
+
+void stats_go_finish(struct stats *s)
+{
+	struct map_slot *slot;
+	size_t at = 0;
+
+	s->report.goroutines_alive = s->goroutines.n;
+	while ((slot = map_next(&s->goroutines, &at))) {
+		struct stats_go *g = slot->val;
+
+		cut_stay(s, g);
+		stats_regions_cut(s, g, s->report.last_ns);
+		stats_ranges_cut(s, g, s->report.last_ns);
+	}
+}

@@ -1,0 +1,116 @@
+/* Garbage collection and stop-the-world. */
+#include "mapping/stats_state.h"
+
+/* An interval that nobody will close. */
+static void cut_range(struct stats_range *range, struct dist *d, int64_t now)
+{
+	if (range->edge != EDGE_CLOSED)
+		dist_add_cut(d, stats_ns(range->since, now));
+	range->edge = EDGE_CLOSED;
+}
+
+/* One step of a range whose intervals go to `d`. */
+static enum status step(struct stats *s, struct stats_range *range, struct dist *d,
+			const struct event *ev, struct err *err)
+{
+	enum status st = ST_OK;
+
+	switch (ev->kind) {
+	case EVENT_RANGE_BEGIN:
+		cut_range(range, d, ev->time); /* no reader begins one twice */
+		*range = (struct stats_range){ ev->time, EDGE_WHOLE };
+		return ST_OK;
+	case EVENT_RANGE_ACTIVE:
+		/* In later generations it repeats what is known. */
+		if (range->edge == EDGE_CLOSED)
+			*range = (struct stats_range){ s->report.first_ns, EDGE_CUT };
+		return ST_OK;
+	default:
+		if (range->edge == EDGE_WHOLE) {
+			st = dist_add(d, stats_ns(range->since, ev->time), err);
+			range->edge = EDGE_CLOSED;
+		}
+		cut_range(range, d, ev->time);
+		return st;
+	}
+}
+
+static enum status sweep(struct stats *s, const struct event *ev, struct err *err)
+{
+	struct stats_proc *p = map_get(&s->procs, (uint64_t)ev->id);
+
+	if (!p) {
+		enum status st;
+
+		p = pool_get(&s->proc_pool, err);
+		if (!p)
+			return err->code;
+		st = map_put(&s->procs, (uint64_t)ev->id, p, err);
+		if (st)
+			return st;
+	}
+	return step(s, &p->sweep, &s->report.sweep, ev, err);
+}
+
+static enum status stop_the_world(struct stats *s, struct stats_go *g, const struct event *ev,
+				  struct err *err)
+{
+	enum status st;
+
+	if (ev->kind == EVENT_RANGE_BEGIN) {
+		if (g->stw_kind)
+			cut_range(&g->stw, &g->stw_kind->dist, ev->time);
+		st = stats_row_of(&s->report.stw, ev, ev->args[0], event_stw_kind, &g->stw_kind,
+				  err);
+		if (st)
+			return st;
+	}
+	return g->stw_kind ? step(s, &g->stw, &g->stw_kind->dist, ev, err) : ST_OK;
+}
+
+enum status stats_range(struct stats *s, const struct event *ev, struct err *err)
+{
+	struct stats_go *g;
+
+	switch (ev->wire) {
+	case EV_GC_ACTIVE:
+	case EV_GC_BEGIN:
+	case EV_GC_END:
+		return step(s, &s->gc, &s->report.gc_mark, ev, err);
+	case EV_GC_SWEEP_ACTIVE:
+	case EV_GC_SWEEP_BEGIN:
+	case EV_GC_SWEEP_END:
+		return sweep(s, ev, err);
+	case EV_GC_MARK_ASSIST_ACTIVE:
+	case EV_GC_MARK_ASSIST_BEGIN:
+	case EV_GC_MARK_ASSIST_END:
+		g = stats_go_find(s, ev->id);
+		return g ? step(s, &g->assist, &s->report.mark_assist, ev, err) : ST_OK;
+	case EV_STW_BEGIN:
+	case EV_STW_END:
+		g = stats_go_find(s, ev->id);
+		return g ? stop_the_world(s, g, ev, err) : ST_OK;
+	default:
+		return ST_OK;
+	}
+}
+
+void stats_ranges_cut(struct stats *s, struct stats_go *g, int64_t now)
+{
+	cut_range(&g->assist, &s->report.mark_assist, now);
+	if (g->stw_kind)
+		cut_range(&g->stw, &g->stw_kind->dist, now);
+}
+
+void stats_ranges_finish(struct stats *s)
+{
+	struct map_slot *slot;
+	size_t at = 0;
+
+	cut_range(&s->gc, &s->report.gc_mark, s->report.last_ns);
+	while ((slot = map_next(&s->procs, &at))) {
+		struct stats_proc *p = slot->val;
+
+		cut_range(&p->sweep, &s->report.sweep, s->report.last_ns);
+	}
+}

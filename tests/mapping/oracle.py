@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""The mapping, done once more and slowly, from the text of `flightspan dump`.
+
+    oracle.py DUMP.txt SPANS.jsonl TRACE
+
+DUMP.txt is what `dump` prints (proven elsewhere to be Go's own text), SPANS.jsonl
+what `convert` wrote of the same trace with limits that drop nothing. Everything
+is kept in memory and looked up plainly: tasks, regions, logs and waits by the
+rules of docs/mapping.md. The two must agree as multisets of spans with their
+names, times, parents, cuts and events. TRACE is looked at for its time alone,
+which a trace without clocks is anchored to. A span that was over the exporter's
+size has lost events and is compared without them. Prints what differs; exit
+status 1 then.
+"""
+import collections
+import json
+import os
+import re
+import sys
+from datetime import datetime, timezone
+
+SPANS_OVER, EVENTS_OVER = 1_000_000, 10_000
+HEAD = re.compile(r'M=(-?\d+) P=(-?\d+) G=(-?\d+) (\w+) Time=(-?\d+)(.*)')
+TASK = re.compile(r' ID=(\d+) Parent=(\d+) Type=(".*")$')
+REGION = re.compile(r' Task=(\d+) Type=(".*")$')
+LOG = re.compile(r' Task=(\d+) Category=("(?:[^"\\]|\\.)*") Message=(".*")$')
+GO = re.compile(r' GoID=(-?\d+) (\w+)->(\w+) Reason=(".*")$')
+RANGE = re.compile(r' Name=(".*") Scope=')
+SYNC = re.compile(r' N=\d+ Trace=(-?\d+) Mono=\d+ Wall=(\S+)$')
+NO_TASK = 2 ** 64 - 1
+
+
+def unquote(text):
+    """A Go-quoted string as text, invalid bytes as U+FFFD each."""
+    out, i, body = bytearray(), 0, text[1:-1]
+    simple = {'a': 7, 'b': 8, 't': 9, 'n': 10, 'v': 11, 'f': 12, 'r': 13, '"': 34, '\\': 92}
+    while i < len(body):
+        if body[i] != '\\':
+            out += body[i].encode('utf-8', 'surrogateescape')
+            i += 1
+        elif body[i + 1] in simple:
+            out.append(simple[body[i + 1]])
+            i += 2
+        else:
+            n = {'x': 2, 'u': 4, 'U': 8}[body[i + 1]]
+            value = int(body[i + 2:i + 2 + n], 16)
+            out += bytes([value]) if n == 2 else chr(value).encode()
+            i += 2 + n
+    return repair(bytes(out))
+
+
+def repair(raw):
+    """Each invalid byte becomes one U+FFFD, as Go's decoder counts them."""
+    text = ''
+    while raw:
+        try:
+            return text + raw.decode('utf-8')
+        except UnicodeDecodeError as e:
+            text += raw[:e.start].decode('utf-8') + '\ufffd'
+            raw = raw[e.start + 1:]
+    return text
+
+
+def wall_ns(text):
+    m = re.match(r'(.*?)(?:\.(\d+))?Z$', text)
+    t = datetime.strptime(m[1], '%Y-%m-%dT%H:%M:%S').replace(tzinfo=timezone.utc)
+    return int(t.timestamp()) * 10 ** 9 + int((m[2] or '0').ljust(9, '0'))
+
+
+class Span:
+    def __init__(self, kind, name, start, parent, offset, goroutine, task):
+        self.kind, self.name, self.start, self.parent = kind, name, start, parent
+        self.offset, self.goroutine, self.task = offset, goroutine, task
+        self.end, self.cut_start, self.cut_end = None, False, False
+        self.lost, self.events = None, collections.Counter()
+
+    def key(self):
+        cut = {(0, 0): None, (1, 0): 'start', (0, 1): 'end', (1, 1): 'both'}
+        return (self.kind, self.name, self.start + self.offset, self.end + self.offset,
+                self.goroutine, cut[int(self.cut_start), int(self.cut_end)], self.lost)
+
+
+class Goroutine:
+    def __init__(self):
+        self.entries, self.inherited, self.wait = [], None, None
+
+    def regions(self):
+        return [s for s in self.entries if s.kind == 'region' and s.end is None]
+
+    def resident(self):
+        open_work = [s for s in self.entries if s.end is None and s.task != 0]
+        if open_work:
+            return open_work[-1]
+        inherited = self.inherited
+        return inherited if inherited and inherited.end is None else None
+
+
+class Mapping:
+    def __init__(self):
+        self.spans, self.tasks, self.open_tasks = [], {}, {}
+        self.goroutines = collections.defaultdict(Goroutine)
+        self.offset, self.first, self.last, self.capture = None, None, None, None
+        self.gc = self.stw = None
+
+    def span(self, kind, name, start, parent, goroutine=None, task=None):
+        offset = parent.offset if parent else self.offset
+        s = Span(kind, name, start, parent, offset, goroutine, task)
+        self.spans.append(s)
+        return s
+
+    def event(self, g, kind, time, rest):
+        self.last = time
+        if kind == 'Sync':
+            m = SYNC.match(rest)
+            if m:
+                self.offset = wall_ns(m[2]) - int(m[1])
+            if self.first is None:
+                self.first = time
+                self.capture = self.span('capture', 'capture', time, None)
+        elif kind in ('TaskBegin', 'TaskEnd'):
+            m = TASK.match(rest)
+            getattr(self, kind)(g, time, int(m[1]), int(m[2]), unquote(m[3]))
+        elif kind in ('RegionBegin', 'RegionEnd'):
+            m = REGION.match(rest)
+            getattr(self, kind)(g, time, int(m[1]), unquote(m[2]))
+        elif kind == 'Log':
+            m = LOG.match(rest)
+            place = self.place(g, int(m[1]))
+            place.events[unquote(m[2]) or 'log', time + place.offset, unquote(m[3])] += 1
+        elif kind == 'StateTransition' and rest.startswith(' GoID='):
+            m = GO.match(rest)
+            self.transition(g, time, int(m[1]), m[2], m[3], unquote(m[4]))
+        elif kind.startswith('Range'):
+            self.range(g, kind, time, unquote(RANGE.match(rest)[1]))
+
+    def TaskBegin(self, g, time, task, parent, name):
+        above = self.tasks.get(parent) if parent != NO_TASK else None
+        s = self.span('task', name, time, above, g, task)
+        if parent != NO_TASK and not above:
+            s.lost = parent
+        self.tasks[task] = self.open_tasks[task] = s
+        self.goroutines[g].entries.append(s)
+
+    def cut_task(self, task):
+        s = self.span('task', 'unknown task', self.first, None, None, task)
+        s.cut_start = True
+        self.tasks[task] = self.open_tasks[task] = s
+        return s
+
+    def TaskEnd(self, g, time, task, parent, name):
+        if task not in self.open_tasks:
+            if task in self.tasks:
+                return  # ended twice
+            self.cut_task(task)
+        self.open_tasks.pop(task).end = time
+
+    def place(self, g, task):
+        inner = [s for s in self.goroutines[g].regions() if s.task == task]
+        if inner:
+            return inner[-1]
+        if task == 0:
+            return self.capture
+        return self.tasks.get(task) or self.cut_task(task)
+
+    def RegionBegin(self, g, time, task, name):
+        s = self.span('region', name, time, self.place(g, task), g, task)
+        self.goroutines[g].entries.append(s)
+
+    def RegionEnd(self, g, time, task, name):
+        inner = self.goroutines[g].regions()
+        if inner:
+            inner[-1].end = time
+            return
+        s = self.span('region', name, self.first, self.place(g, task), g, task)
+        s.cut_start, s.end = True, time
+
+    def transition(self, by, time, goid, old, new, reason):
+        g = self.goroutines[goid]
+        if new == 'NotExist':
+            if g.wait:
+                self.finish_wait(goid, time, False)
+            for s in g.regions():
+                s.end, s.cut_end = time, True
+            del self.goroutines[goid]
+        elif old == new or old == 'Undetermined':
+            pass
+        elif old == 'NotExist':
+            creator = self.goroutines[by].resident() if by != -1 else None
+            if creator and creator.kind == 'region':
+                creator = self.open_tasks.get(creator.task)
+            g.inherited = creator
+        elif old == 'Running' and new in ('Waiting', 'Syscall'):
+            resident = g.resident()
+            if resident:
+                name = 'syscall' if new == 'Syscall' else reason or 'coroutine switch'
+                g.wait = [resident, name, time]
+        elif g.wait and new != 'Runnable':
+            self.finish_wait(goid, time, False)
+
+    def finish_wait(self, goid, time, cut):
+        g = self.goroutines[goid]
+        resident, name, start = g.wait
+        g.wait = None
+        if time - start >= SPANS_OVER:
+            s = self.span('wait', name, start, resident, goid)
+            s.end, s.cut_end = time, cut
+        elif time - start >= EVENTS_OVER and not cut:
+            resident.events[name, start + resident.offset, None] += 1
+
+    def range(self, g, kind, time, name):
+        which = 'gc' if name.startswith('GC conc') else 'stw' if name.startswith('stop-') else None
+        if not which:
+            return
+        begun = getattr(self, which)
+        if kind == 'RangeEnd':
+            if begun:
+                s = self.span('range', name, begun[0], self.capture, begun[1])
+                s.end, s.cut_start = time, begun[2]
+            setattr(self, which, None)
+        elif not (begun and kind == 'RangeActive'):
+            cut = kind == 'RangeActive'
+            setattr(self, which, (self.first if cut else time, None if g == -1 else g, cut))
+
+    def finish(self):
+        for goid in sorted(self.goroutines):
+            if self.goroutines[goid].wait:
+                self.finish_wait(goid, self.last, True)
+        for s in self.spans:
+            if s.end is None:
+                s.end, s.cut_end = self.last, s.kind != 'capture'
+
+
+def read_dump(path, trace):
+    mapping = Mapping()
+    with open(path, encoding='utf-8', errors='surrogateescape', newline='\n') as f:
+        events = [m.groups() for m in (HEAD.match(line.rstrip('\n')) for line in f) if m]
+    mapping.offset = os.stat(trace).st_mtime_ns - int(events[-1][4])
+    for _, _, g, kind, time, rest in events:
+        mapping.event(int(g), kind, int(time), rest)
+    mapping.finish()
+    return mapping.spans
+
+
+def attributes(items):
+    return {a['key']: next(iter(a['value'].values())) for a in items}
+
+
+def read_spans(path):
+    """Spans by id, as key, parent's key and events, like Span.key()."""
+    spans = {}
+    with open(path, encoding='utf-8') as f:
+        for line in f:
+            for resource in json.loads(line)['resourceSpans']:
+                for scope in resource['scopeSpans']:
+                    for s in scope['spans']:
+                        spans[s['traceId'], s['spanId']] = (scope['scope']['name'], s)
+    keys = {i: json_key(*v) for i, v in spans.items()}
+    out = collections.Counter()
+    for (trace, span), (_, s) in spans.items():
+        parent = s.get('parentSpanId')
+        above = keys[trace, parent] if parent else None
+        events = collections.Counter()
+        for e in s.get('events', []):
+            a = attributes(e.get('attributes', []))
+            events[e['name'], int(e['timeUnixNano']), a.get('message')] += 1
+        events = frozenset(events.items()) if 'droppedEventsCount' not in s else None
+        out[keys[trace, span], above, events] += 1
+    return out
+
+
+def json_key(scope, s):
+    a = attributes(s.get('attributes', []))
+    kind = a['flightspan.kind'].replace('runtime', 'range')
+    assert scope == {'wait': 'flightspan.sched', 'range': 'flightspan.runtime'}.get(
+        kind, 'flightspan.task')
+    goid = a.get('flightspan.goroutine.id')
+    lost = a.get('flightspan.parent_task.id')
+    return (kind, s['name'], int(s['startTimeUnixNano']), int(s['endTimeUnixNano']),
+            int(goid) if goid is not None else None, a.get('flightspan.truncated'),
+            int(lost) if lost is not None else None)
+
+
+def main():
+    expected = collections.Counter()
+    found = read_spans(sys.argv[2])
+    trimmed = {key for key, _, events in found if events is None}
+    for s in read_dump(sys.argv[1], sys.argv[3]):
+        events = None if s.key() in trimmed else frozenset(s.events.items())
+        expected[s.key(), s.parent.key() if s.parent else None, events] += 1
+    missing, extra = expected - found, found - expected
+    for title, some in (('expected but not sent', missing), ('sent but not expected', extra)):
+        for item in sorted(some.elements(), key=repr)[:5]:
+            print(f'{title}: {item!r:.400}')
+    print(f'{sum(expected.values())} spans expected, {sum(found.values())} sent, '
+          f'{sum(missing.values())} missing, {sum(extra.values())} unexpected')
+    return 1 if missing or extra else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

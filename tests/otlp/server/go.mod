@@ -1,0 +1,3 @@
+module otlpserver
+
+go 1.19
