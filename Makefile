@@ -109,12 +109,13 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-golden check-corpus fuzz fuzz-run golden-update check-cli check-mapping check-san
-check: check-unit check-golden check-corpus check-cli check-layers check-mapping ## what needs nothing but Debian's packages
+.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-san
+.PHONY: fuzz fuzz-run
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
-	$(Q)$(if $(SAN),CK_FORK=no) $<
+	$(Q)CK_DEFAULT_TIMEOUT=120 $(if $(SAN),CK_FORK=no) $<
 
 check-golden: $(B)/flightspan $(B)/asm ## dumps of known traces against tests/golden
 	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh check $(B)
@@ -126,7 +127,7 @@ check-corpus: $(B)/asm $(FUZZ:%=$(B)/replay_%) ## the inputs that fuzzing left b
 	$(Q)tests/fuzz/run.sh replay $(B) $(FUZZ)
 
 fuzz: $(B)/asm ## the parsers under libFuzzer for FUZZ_SECONDS (60)
-	$(Q)$(MAKE) SAN=fuzzer,address,undefined ASM=$< fuzz-run
+	$(Q)$(MAKE) --no-print-directory SAN=fuzzer,address,undefined ASM=$< fuzz-run
 fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
 	$(Q)ASM=$(ASM) tests/fuzz/run.sh fuzz $(B) $(FUZZ)
 
