@@ -105,11 +105,11 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
 .PHONY: check check-unit check-golden golden-update check-cli check-mapping check-san
-check: check-unit check-golden check-cli check-layers check-mapping ## what needs nothing but Debian's packages
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
-	$(Q)$(if $(SAN),CK_FORK=no) $<
+	$(Q)CK_DEFAULT_TIMEOUT=120 $(if $(SAN),CK_FORK=no) $<
 
 check-golden: $(B)/flightspan $(B)/asm ## dumps of known traces against tests/golden
 	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh check $(B)
@@ -150,6 +150,8 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
+$(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: $(addprefix $(B)/bench/,$(BENCH)) ## speed, one line a case
 	$(Q)set -e; for b in $^; do timeout 600 $$b; done
@@ -213,5 +215,25 @@ demo-snapshot: ## record deploy/example/demo.trace.zst anew; needs Go 1.25 or ne
 help: ## this list
 	$(Q)sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.* ## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c. With libFuzzer in a variant of their own, else replayed.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_VARIANT := SAN=fuzzer,address,undefined CC=clang-14
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/replay_%: $(call obj,tests/fuzz/replay.c) $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) \
+		$(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.SECONDARY: $(call obj,$(wildcard tests/diff/*.c tests/fuzz/*.c))
+
+.PHONY: fuzz fuzz-run check-corpus
+fuzz: $(B)/asm ## fuzz the parsers for FUZZ_SECONDS (60) with libFuzzer
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_VARIANT) ASM=$(B) fuzz-run
+fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
+	$(Q)mkdir -p $(B) && cp $(ASM)/asm $(B)/asm && tests/fuzz/run.sh fuzz $(B) $(FUZZ)
+check-corpus: $(FUZZ:%=$(B)/replay_%) $(B)/asm ## the inputs that fuzzing left behind, once each
+	$(Q)tests/fuzz/run.sh replay $(B) $(FUZZ)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
