@@ -97,6 +97,11 @@ $(eval $(call program,emit_spans,tests/otlp/emit_spans.c tests/unit/span_gen.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 $(foreach b,$(BENCH),$(eval $(call program,bench/$(b),tests/bench/$(b).c)))
 
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+$(foreach f,$(FUZZ),$(eval $(call program,fuzz_$(f),tests/fuzz/fuzz_$(f).c $(TEST_SRC))))
+$(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tests/fuzz/replay.c \
+	$(TEST_SRC))))
+
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server
 HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
@@ -104,7 +109,8 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-golden golden-update check-cli check-mapping check-san
+.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-san
+.PHONY: fuzz fuzz-run
 check: check-unit check-golden check-corpus check-cli check-layers check-mapping ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
@@ -116,6 +122,14 @@ check-golden: $(B)/flightspan $(B)/asm ## dumps of known traces against tests/go
 
 golden-update: $(B)/flightspan $(B)/asm ## rewrite tests/golden, verified by Go's own dumps
 	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh update $(B)
+
+check-corpus: $(B)/asm $(FUZZ:%=$(B)/replay_%) ## the inputs that fuzzing left behind, once each
+	$(Q)tests/fuzz/run.sh replay $(B) $(FUZZ)
+
+fuzz: $(B)/asm ## the parsers under libFuzzer for FUZZ_SECONDS (60)
+	$(Q)$(MAKE) --no-print-directory SAN=fuzzer,address,undefined ASM=$< fuzz-run
+fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
+	$(Q)ASM=$(ASM) tests/fuzz/run.sh fuzz $(B) $(FUZZ)
 
 check-cli: $(B)/flightspan ## the command line: statuses, messages, what is left behind
 	$(Q)tests/cli/run.sh $<
@@ -150,8 +164,6 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
-$(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: $(addprefix $(B)/bench/,$(BENCH)) ## speed, one line a case
 	$(Q)set -e; for b in $^; do timeout 600 $$b; done
@@ -215,25 +227,5 @@ demo-snapshot: ## record deploy/example/demo.trace.zst anew; needs Go 1.25 or ne
 help: ## this list
 	$(Q)sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.* ## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
-
-# Fuzz targets: tests/fuzz/fuzz_NAME.c. With libFuzzer in a variant of their own, else replayed.
-FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_VARIANT := SAN=fuzzer,address,undefined CC=clang-14
-$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) $(B)/libflightspan.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(B)/replay_%: $(call obj,tests/fuzz/replay.c) $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) \
-		$(B)/libflightspan.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-.SECONDARY: $(call obj,$(wildcard tests/diff/*.c tests/fuzz/*.c))
-
-.PHONY: fuzz fuzz-run check-corpus
-fuzz: $(B)/asm ## fuzz the parsers for FUZZ_SECONDS (60) with libFuzzer
-	$(Q)$(MAKE) --no-print-directory $(FUZZ_VARIANT) ASM=$(B) fuzz-run
-fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
-	$(Q)mkdir -p $(B) && cp $(ASM)/asm $(B)/asm && tests/fuzz/run.sh fuzz $(B) $(FUZZ)
-check-corpus: $(FUZZ:%=$(B)/replay_%) $(B)/asm ## the inputs that fuzzing left behind, once each
-	$(Q)tests/fuzz/run.sh replay $(B) $(FUZZ)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -3,14 +3,15 @@
 #
 # fuzz runs each of BUILD/fuzz_NAME for its share of FUZZ_SECONDS (60), beginning with the corpus
 # and the traces of tests/data; what breaks it stays in BUILD/crashes. replay runs BUILD/replay_NAME
-# over the same inputs once. BUILD holds asm too. FUZZ_KEEP is a folder that takes new inputs.
+# over the same inputs once. ASM is the assembler, BUILD/asm if unset; FUZZ_KEEP is a folder that
+# takes new inputs.
 set -u
 
 mode=$1
 B=$2
 shift 2
 TOP=$(dirname "$0")/../..
-: "${FUZZ_SECONDS:=60}" "${FUZZ_KEEP:=}"
+: "${FUZZ_SECONDS:=60}" "${FUZZ_KEEP:=}" "${ASM:=$B/asm}"
 WORK=$(mktemp -d) || exit 1
 trap 'rm -rf "$WORK"' EXIT
 
@@ -35,7 +36,7 @@ seeds()
 		return
 	fi
 	for f in "$WORK"/text/*.txt; do
-		"$B/asm" "$f" "$WORK/reader/$(basename "$f" .txt)" || exit 1
+		"$ASM" "$f" "$WORK/reader/$(basename "$f" .txt)" || exit 1
 	done
 	for f in "$TOP"/tests/data/bad/*.trace; do
 		cp "$f" "$WORK/reader"

@@ -14,7 +14,7 @@
 struct follow {
 	int64_t last_time;
 	uint64_t n_syncs;
-	uint64_t first;	   /* the sync event in front of the first recorded event */
+	uint64_t first; /* the sync event in front of the first recorded event */
 	/*
 	 * Transitions from "undetermined" behind that generation: none in a trace
 	 * whose generations have numbers of their own.
