@@ -25,6 +25,9 @@ enum status {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
+/* For what a hot function does once in a million times: kept out of its way. */
+#define COLD __attribute__((cold, noinline))
+
 /* `offset` of an err that is not about a place in the input. */
 #define ERR_NO_OFFSET UINT64_MAX
 

@@ -30,24 +30,18 @@ static void put_key(uint8_t **at, const struct id_key *key)
 void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 		  struct slice instance)
 {
-	XXH3_state_t *s = XXH3_createState();
 	const struct slice parts[3] = { name, space, instance };
-	XXH128_hash_t h = { 0, 0 };
+	uint8_t bytes[3 * 24], *at = bytes;
+	XXH128_hash_t h;
 
-	/* Lengths between the parts: "ab" "c" is not "a" "bc". */
-	if (s) {
-		XXH3_128bits_reset(s);
-		for (int i = 0; i < 3; i++) {
-			uint8_t len[8], *at = len;
-
-			put(&at, parts[i].len);
-			XXH3_128bits_update(s, len, sizeof(len));
-			if (parts[i].len)
-				XXH3_128bits_update(s, parts[i].ptr, parts[i].len);
-		}
-		h = XXH3_128bits_digest(s);
+	/* Each part by itself, so that "ab" "c" is not "a" "bc". */
+	for (int i = 0; i < 3; i++) {
+		h = XXH3_128bits(parts[i].len ? parts[i].ptr : bytes, parts[i].len);
+		put(&at, parts[i].len);
+		put(&at, h.low64);
+		put(&at, h.high64);
 	}
-	XXH3_freeState(s);
+	h = XXH3_128bits(bytes, sizeof(bytes));
 	seed->words[0] = h.low64;
 	seed->words[1] = h.high64;
 }

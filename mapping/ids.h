@@ -28,7 +28,7 @@ struct id_key {
 	uint64_t cut;      /* 0: whole; else the capture whose edge cut it (id_cut) */
 };
 
-/* `name` and `instance` of the service; either may be empty. */
+/* What the service is called; any of the three may be empty. */
 void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 		  struct slice instance);
 

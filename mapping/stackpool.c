@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 void stackpool_init(struct stackpool *p, size_t max_text)
 {
@@ -76,14 +77,15 @@ static void spell(struct stackpool *p, struct stack s)
 		buf_u8(&p->scratch, '\n');
 		/* Whole frames only, but for a first one that is too long by itself. */
 		if (p->scratch.len > p->max_text) {
-			p->scratch.len = before ? before : p->max_text;
+			p->scratch.len =
+				before ? before : utf8_cut(buf_view(&p->scratch), p->max_text).len;
 			break;
 		}
 	}
 }
 
-enum status stackpool_stack(struct stackpool *p, const struct event *ev,
-			    const struct pooled **out, struct err *err)
+enum status stackpool_stack(struct stackpool *p, const struct event *ev, const struct pooled **out,
+			    struct err *err)
 {
 	uint64_t id = event_stack_id(ev);
 	struct pooled *have = id ? map_get(&p->by_id, id) : NULL;
@@ -98,7 +100,8 @@ enum status stackpool_stack(struct stackpool *p, const struct event *ev,
 	if (!st)
 		st = stackpool_text(p, buf_view(&p->scratch), out, err);
 	if (!st && *out)
-		st = map_put(&p->by_id, id, (void *)(uintptr_t)*out, // NOLINT(performance-no-int-to-ptr)
+		st = map_put(&p->by_id, id,
+			     (void *)(uintptr_t)*out, // NOLINT(performance-no-int-to-ptr)
 			     err);
 	return st;
 }

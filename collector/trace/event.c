@@ -61,7 +61,7 @@ uint64_t event_stack_id(const struct event *ev)
 
 	if (ev->kind == EVENT_STACK_SAMPLE)
 		return ev->args[0];
-	at = wire_specs[ev->wire].stack;
+	at = wire_ids[ev->wire].stack;
 	return at ? ev->args[at - 1] : 0;
 }
 
@@ -81,7 +81,7 @@ bool event_transition_stack(const struct event *ev, struct stack *out)
 	switch (ev->wire) {
 	case EV_GO_CREATE:
 	case EV_GO_CREATE_BLOCKED:
-		*out = tables_stack(ev->tables, ev->args[wire_specs[ev->wire].start_stack - 1]);
+		*out = tables_stack(ev->tables, ev->args[wire_ids[ev->wire].start_stack - 1]);
 		return true;
 	case EV_GO_STOP:
 	case EV_GO_BLOCK:

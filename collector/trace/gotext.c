@@ -88,16 +88,19 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
+/* The first of March, from which Go counts seconds in 64 bits, and how long before 1970 that was. */
+#define EPOCH_YEAR (-292277022400)
+#define EPOCH_SECONDS 9223372028741760000u
+
 /*
  * Calendar date of a Unix time, for any 64-bit second: the C library stops at
- * 32-bit years. Counted in 400-year cycles from the first of March of year 0.
+ * 32-bit years. Counted in 400-year cycles; seconds before the epoch wrap as in Go.
  */
-static struct civil civil_from_unix(int64_t sec)
+static struct civil civil_from_unix(uint64_t sec)
 {
-	int64_t days = floor_div(sec, 86400) + 719468; /* since 0000-03-01 */
-	int64_t cycle = floor_div(days, 146097);
-	unsigned int second = (unsigned int)(sec - floor_div(sec, 86400) * 86400);
-	unsigned int day = (unsigned int)(days - cycle * 146097);
+	uint64_t days = (sec + EPOCH_SECONDS) / 86400;
+	unsigned int second = (unsigned int)((sec + EPOCH_SECONDS) % 86400);
+	unsigned int day = (unsigned int)(days % 146097);
 	unsigned int year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
 	unsigned int day_of_year = day - (365 * year + year / 4 - year / 100);
 	unsigned int month = (5 * day_of_year + 2) / 153; /* 0 = March */
@@ -105,7 +108,7 @@ static struct civil civil_from_unix(int64_t sec)
 
 	c.day = day_of_year - (153 * month + 2) / 5 + 1;
 	c.month = month < 10 ? month + 3 : month - 9;
-	c.year = cycle * 400 + year + (c.month <= 2);
+	c.year = EPOCH_YEAR + (int64_t)(days / 146097 * 400) + year + (c.month <= 2);
 	c.hour = second / 3600;
 	c.minute = second / 60 % 60;
 	c.second = second % 60;
@@ -130,7 +133,7 @@ void gotext_wall_time(struct buf *b, int64_t sec, uint64_t nsec)
 {
 	/* The reference takes nsec as signed and carries it into the seconds. */
 	int64_t carry = floor_div((int64_t)nsec, 1000000000);
-	unsigned int frac = (unsigned int)((int64_t)nsec - carry * 1000000000);
+	unsigned int frac = (unsigned int)(nsec - (uint64_t)carry * 1000000000u);
 	long offset = 0;
 	struct tm tm;
 	struct civil c;
@@ -140,7 +143,7 @@ void gotext_wall_time(struct buf *b, int64_t sec, uint64_t nsec)
 	t = (time_t)sec;
 	if (localtime_r(&t, &tm))
 		offset = tm.tm_gmtoff;
-	c = civil_from_unix((int64_t)((uint64_t)sec + (uint64_t)offset));
+	c = civil_from_unix((uint64_t)sec + (uint64_t)offset);
 	/* Four digits at least, the sign not counted. */
 	buf_printf(b, "%s%04" PRId64 "-%02u-%02uT%02u:%02u:%02u", c.year < 0 ? "-" : "",
 		   c.year < 0 ? -c.year : c.year, c.month, c.day, c.hour, c.minute, c.second);

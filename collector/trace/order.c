@@ -323,7 +323,7 @@ static rule *const rules[N_WIRE_TYPES] = {
 };
 
 /* A thread's state begins empty at the first event it is offered with. */
-static struct order_m *thread_state(struct order *o, struct stream *s, struct err *err)
+COLD static struct order_m *thread_state(struct order *o, struct stream *s, struct err *err)
 {
 	if (!s->state)
 		s->state = find_m(o, s->m);

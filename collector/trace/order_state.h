@@ -116,15 +116,16 @@ struct offer {
 
 typedef enum advance rule(struct offer *f);
 
-enum advance broken(struct offer *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-enum advance no_memory(struct offer *f);
+COLD enum advance broken(struct offer *f, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+COLD enum advance no_memory(struct offer *f);
 
 /* What a rule demands of the context: section 5.3. */
 enum need { NONE, MAY, MUST };
 #define USER_CONTEXT MUST, MUST, MUST
 
 /* Says which demand is not met; always false. */
-bool lacks_context(struct offer *f, enum need m, enum need p, enum need g);
+COLD bool lacks_context(struct offer *f, enum need m, enum need p, enum need g);
 
 static inline bool meets(enum need need, bool has)
 {
@@ -176,7 +177,7 @@ static inline enum advance emit_transition(struct offer *f, enum resource_kind k
 	return ADVANCED;
 }
 
-struct order_g *find_far_g(struct order *o, int64_t id);
+COLD struct order_g *find_far_g(struct order *o, int64_t id);
 
 /* The goroutine of that id, or NULL. */
 static inline struct order_g *find_g(struct order *o, int64_t id)

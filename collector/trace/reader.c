@@ -128,7 +128,7 @@ static const struct event *sync_event(struct reader *r, int64_t time, const stru
 }
 
 /* Errors are final: from now on this one is all there is. */
-static enum status fail(struct reader *r, const struct err *err)
+COLD static enum status fail(struct reader *r, const struct err *err)
 {
 	r->phase = FAILED;
 	r->failure = *err;
@@ -199,18 +199,27 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	return ST_OK;
 }
 
-static bool ids_resolve(const struct event *ev)
+/* The rarer ids: strings, and the start stack of a new goroutine. */
+static bool rare_ids_resolve(const struct event *ev, const struct wire_ids *ids)
 {
-	const struct wire_spec *spec = &wire_specs[ev->wire];
 	const struct tables *t = ev->tables;
 
-	return (!spec->stack || tables_has_stack(t, ev->args[spec->stack - 1])) &&
-	       (!spec->string1 || tables_has_string(t, ev->args[spec->string1 - 1])) &&
-	       (!spec->start_stack || tables_has_stack(t, ev->args[spec->start_stack - 1])) &&
-	       (!spec->string2 || tables_has_string(t, ev->args[spec->string2 - 1]));
+	return (!ids->string1 || tables_has_string(t, ev->args[ids->string1 - 1])) &&
+	       (!ids->start_stack || tables_has_stack(t, ev->args[ids->start_stack - 1])) &&
+	       (!ids->string2 || tables_has_string(t, ev->args[ids->string2 - 1]));
 }
 
-static enum status unresolved(struct reader *r, const struct event *e, struct err *err)
+/* Every id that an event carries; most carry a stack alone, or none. */
+static inline bool ids_resolve(const struct event *ev)
+{
+	const struct wire_ids *ids = &wire_ids[ev->wire];
+
+	if (ids->stack && !tables_has_stack(ev->tables, ev->args[ids->stack - 1]))
+		return false;
+	return (!ids->string1 && !ids->start_stack) || rare_ids_resolve(ev, ids);
+}
+
+COLD static enum status unresolved(struct reader *r, const struct event *e, struct err *err)
 {
 	err_set(err, ST_FORMAT, r->feed.base,
 		"generation %" PRIu64 ": %s event at time %" PRId64
@@ -258,7 +267,7 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 }
 
 /* Complete an error about a stream's event with its place and finish. */
-static enum status broken_at(struct reader *r, const struct stream *s, struct err *err)
+COLD static enum status broken_at(struct reader *r, const struct stream *s, struct err *err)
 {
 	if (err->offset == ERR_NO_OFFSET && err->code == ST_FORMAT) {
 		err->offset = (uint64_t)(s->event - s->bytes);
@@ -296,7 +305,7 @@ static inline enum advance offer(struct reader *r, size_t i, struct err *err)
 }
 
 /* Nobody may go on: events are missing. Tell what the earliest one waits for. */
-static enum status stuck(struct reader *r, struct err *err)
+COLD static enum status stuck(struct reader *r, struct err *err)
 {
 	const struct stream *s = frontier_at(&r->frontier, 0);
 	char waits[120];
@@ -310,7 +319,7 @@ static enum status stuck(struct reader *r, struct err *err)
 }
 
 /* The earliest event has to wait for one of another thread: try them by time. */
-static enum status offer_others(struct reader *r, struct err *err)
+COLD static enum status offer_others(struct reader *r, struct err *err)
 {
 	frontier_sort(&r->frontier);
 	for (size_t i = 1; i < r->frontier.n; i++) {
@@ -325,7 +334,7 @@ static enum status offer_others(struct reader *r, struct err *err)
 }
 
 /* What comes when no thread's event is next: a sample, the next generation, the end. */
-static enum status between_events(struct reader *r, const struct event **ev, struct err *err)
+COLD static enum status between_events(struct reader *r, const struct event **ev, struct err *err)
 {
 	if (r->phase == DONE)
 		return ST_END;

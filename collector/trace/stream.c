@@ -69,23 +69,11 @@ void stream_init(struct stream *s, const struct generation *gen, const uint8_t *
 	};
 }
 
-/*
- * One LEB128 number that ends before `end`. NULL: cut off, or over 64 bits.
- * The hot loop of the whole reader: most numbers have one or two bytes.
- */
-static inline const uint8_t *number(const uint8_t *p, const uint8_t *end, uint64_t *out)
+/* One LEB128 number that ends before `end`. NULL: cut off, or over 64 bits. */
+COLD static const uint8_t *any_number(const uint8_t *p, const uint8_t *end, uint64_t *out)
 {
-	uint64_t value;
+	uint64_t value = 0;
 
-	if (p < end && p[0] < 0x80) {
-		*out = p[0];
-		return p + 1;
-	}
-	if (end - p >= 2 && p[1] < 0x80) {
-		*out = (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
-		return p + 2;
-	}
-	value = 0;
 	for (unsigned int shift = 0; shift < 64 && p < end; shift += 7) {
 		uint8_t byte = *p++;
 
@@ -100,8 +88,53 @@ static inline const uint8_t *number(const uint8_t *p, const uint8_t *end, uint64
 	return NULL;
 }
 
+/*
+ * The same where ten bytes from `p` on can be read: no bound to check, and the
+ * common lengths first. The hot loop of the whole reader.
+ */
+static inline const uint8_t *near_number(const uint8_t *p, uint64_t *out)
+{
+	uint64_t value = p[0];
+
+	if (value < 0x80) {
+		*out = value;
+		return p + 1;
+	}
+	value = (value & 0x7f) | (uint64_t)p[1] << 7;
+	if (p[1] < 0x80) {
+		*out = value;
+		return p + 2;
+	}
+	value = (value & 0x3fff) | (uint64_t)p[2] << 14;
+	if (p[2] < 0x80) {
+		*out = value;
+		return p + 3;
+	}
+	return any_number(p, p + 10, out);
+}
+
+/* All numbers of an event, dt first; NULL: one is malformed. */
+static inline const uint8_t *near_numbers(const uint8_t *p, unsigned int n, uint64_t *dt,
+					  uint64_t args[WIRE_MAX_ARGS - 1])
+{
+	p = near_number(p, dt);
+	for (unsigned int i = 0; p && i + 1 < n; i++)
+		p = near_number(p, &args[i]);
+	return p;
+}
+
+/* The same near the end of a batch. */
+COLD static const uint8_t *last_numbers(const uint8_t *p, const uint8_t *end, unsigned int n,
+					uint64_t *dt, uint64_t args[WIRE_MAX_ARGS - 1])
+{
+	p = any_number(p, end, dt);
+	for (unsigned int i = 0; p && i + 1 < n; i++)
+		p = any_number(p, end, &args[i]);
+	return p;
+}
+
 /* Go to the next batch that holds anything. */
-static enum status next_batch(struct stream *s, struct err *err)
+COLD static enum status next_batch(struct stream *s, struct err *err)
 {
 	while (s->at == s->end) {
 		const struct batch *b;
@@ -118,7 +151,7 @@ static enum status next_batch(struct stream *s, struct err *err)
 	return ST_OK;
 }
 
-static enum status bad_event(const struct stream *s, uint8_t type, struct err *err)
+COLD static enum status bad_event(const struct stream *s, uint8_t type, struct err *err)
 {
 	size_t at = (size_t)(s->at - s->bytes);
 
@@ -135,7 +168,8 @@ static enum status bad_event(const struct stream *s, uint8_t type, struct err *e
 
 enum status stream_next(struct stream *s, struct err *err)
 {
-	const uint8_t *p;
+	const uint8_t *p = NULL;
+	unsigned int n;
 	uint64_t dt;
 	int64_t ns;
 	uint8_t type;
@@ -147,14 +181,13 @@ enum status stream_next(struct stream *s, struct err *err)
 			return st;
 	}
 	type = *s->at;
-	p = type < N_WIRE_TYPES && n_numbers[type] ? number(s->at + 1, s->end, &dt) : NULL;
+	n = type < N_WIRE_TYPES ? n_numbers[type] : 0;
+	if (n && s->end - s->at > 10 * WIRE_MAX_ARGS)
+		p = near_numbers(s->at + 1, n, &dt, s->ev.args);
+	else if (n)
+		p = last_numbers(s->at + 1, s->end, n, &dt, s->ev.args);
 	if (!p)
 		return bad_event(s, type, err);
-	for (unsigned int i = 0; i + 1 < n_numbers[type]; i++) {
-		p = number(p, s->end, &s->ev.args[i]);
-		if (!p)
-			return bad_event(s, type, err);
-	}
 	if (!generation_ns(s->gen, dt, &ns) || __builtin_add_overflow(s->last, ns, &s->last))
 		return err_set(err, ST_FORMAT, (size_t)(s->at - s->bytes),
 			       "thread %" PRId64 ": time of an event is out of range", s->m);

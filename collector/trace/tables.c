@@ -20,6 +20,11 @@ static void index_release(struct id_index *ix)
 	map_release(&ix->sparse);
 }
 
+uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id)
+{
+	return (uint32_t)(uintptr_t)map_get(&ix->sparse, id);
+}
+
 /*
  * Room for n records. Real ids run from 1 to n, so twice that by subscript
  * covers them; hostile ids go to the map, and memory follows the record count.

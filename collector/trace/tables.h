@@ -54,12 +54,14 @@ MUST_CHECK enum status tables_load(struct tables *t, const uint8_t *bytes, size_
 				   const struct table_part *stacks, size_t n_stacks,
 				   struct err *err);
 
+COLD uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id);
+
 /* The record of an id, as an offset; 0: none. */
 static inline uint32_t id_index_get(const struct id_index *ix, uint64_t id)
 {
 	if (id < ix->n_dense)
 		return ix->dense[id];
-	return (uint32_t)(uintptr_t)map_get(&ix->sparse, id);
+	return id_index_get_sparse(ix, id);
 }
 
 /* Is there such a string or stack? 0 always is. */

@@ -86,14 +86,18 @@ struct wire_spec {
 	uint8_t n_args;
 	bool timed; /* appears in an M's stream; args[0] is dt */
 	bool data;  /* followed by a length and bytes */
-	/*
-	 * 1-based positions among the arguments without dt, 0 = none.
-	 * stack: of the acting context; start_stack: of the new goroutine.
-	 */
-	uint8_t stack, start_stack, string1, string2;
 };
 
 extern const struct wire_spec wire_specs[N_WIRE_TYPES];
+
+/* Which arguments are ids of the tables: 1-based without dt, 0 = none. */
+struct wire_ids {
+	uint8_t stack;       /* of the acting context */
+	uint8_t start_stack; /* of the new goroutine */
+	uint8_t string1, string2;
+};
+
+extern const struct wire_ids wire_ids[N_WIRE_TYPES];
 
 /* Highest event id + 1 that `dump --wire` accepts for a header's version. */
 unsigned int wire_n_types(unsigned int version);

@@ -103,7 +103,7 @@ static enum status take_arg(struct assembler *a, const char *name, struct slice 
 
 static enum status take_number(struct assembler *a, const char *name, uint64_t *out)
 {
-	struct slice value;
+	struct slice value = { NULL, 0 };
 	enum status st = take_arg(a, name, &value);
 
 	if (st)
@@ -171,7 +171,7 @@ static void end_batch(struct assembler *a)
 static enum status take_size(struct assembler *a)
 {
 	struct assembler ahead = *a;
-	struct slice value;
+	struct slice value = { NULL, 0 };
 	uint64_t size;
 	enum status st = take_arg(&ahead, "size", &value);
 

@@ -7,8 +7,8 @@ void follow_init(struct follow *f)
 	*f = (struct follow){ .last_time = INT64_MIN };
 	map_init(&f->gs, SIZE_MAX, "goroutines");
 	map_init(&f->ps, SIZE_MAX, "procs");
-	for (uint8_t i = 0; i < sizeof(f->states); i++)
-		f->states[i] = i;
+	for (size_t i = 0; i < sizeof(f->states); i++)
+		f->states[i] = (uint8_t)i;
 }
 
 void follow_release(struct follow *f)

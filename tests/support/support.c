@@ -53,7 +53,7 @@ static void check_final(struct reader *r, const struct reading *got)
 
 		if (st != got->end)
 			die("status %d after the end %d", st, got->end);
-		if (st < 0 && (again.offset != got->err.offset || strcmp(again.msg, got->err.msg)))
+		if (st < 0 && (again.offset != got->err.offset || strcmp(again.msg, got->err.msg) != 0))
 			die("error '%s' became '%s'", got->err.msg, again.msg);
 	}
 }

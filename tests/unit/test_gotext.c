@@ -80,6 +80,16 @@ static const struct {
 	{ "UTC", 951782400, 10, "2000-02-29T00:00:00.00000001Z" },
 	{ "UTC", 4107542400, 0, "2100-03-01T00:00:00Z" },
 	{ "UTC", -2203891200, 0, "1900-03-01T00:00:00Z" },
+	/* Go counts from March of this year, and wraps before it. */
+	{ "UTC", -9223372028715321601, 0, "-292277022400-12-31T23:59:59Z" },
+	{ "UTC", -9223372028715321600, 0, "-292277022399-01-01T00:00:00Z" },
+	{ "UTC", INT64_MIN, 0, "292277026596-12-04T15:30:08Z" },
+	{ "UTC", INT64_MAX, 0, "292277026596-12-04T15:30:07Z" },
+	{ "UTC", INT64_MAX, 1000000001, "292277026596-12-04T15:30:08.000000001Z" },
+	{ "UTC", INT64_MAX, INT64_MAX, "-292277022365-05-08T08:17:07.854775807Z" },
+	{ "UTC", INT64_MIN, (uint64_t)1 << 63, "292277026304-08-26T15:42:51.145224192Z" },
+	{ "UTC", 67768036191676800, 0, "2147485548-01-01T00:00:00Z" },
+	{ "UTC", -67768040609740801, 0, "-2147481749-12-31T23:59:59Z" },
 	{ "IST-5:30", 1700000000, 0, "2023-11-15T03:43:20+05:30" },
 	{ "NST3:30NDT,M3.2.0,M11.1.0", 1700000000, 0, "2023-11-14T18:43:20-03:30" },
 	{ "NST3:30NDT,M3.2.0,M11.1.0", 1720000000, 0, "2024-07-03T07:16:40-02:30" },
@@ -102,22 +112,6 @@ START_TEST(wall_time)
 }
 END_TEST
 
-/* Nothing breaks at the ends of the range, though no calendar has such years. */
-START_TEST(wall_time_extremes)
-{
-	static const int64_t secs[] = { INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX };
-	static const uint64_t nsecs[] = { 0, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX };
-	struct buf b;
-
-	buf_init(&b, 2000);
-	for (size_t i = 0; i < LEN(secs); i++)
-		for (size_t j = 0; j < LEN(nsecs); j++)
-			gotext_wall_time(&b, secs[i], nsecs[j]);
-	ck_assert_int_eq(b.failed, ST_OK);
-	buf_release(&b);
-}
-END_TEST
-
 Suite *gotext_suite(void)
 {
 	Suite *s = suite_create("gotext");
@@ -125,7 +119,6 @@ Suite *gotext_suite(void)
 
 	tcase_add_loop_test(t, quote, 0, LEN(quotes));
 	tcase_add_loop_test(t, wall_time, 0, LEN(times));
-	tcase_add_test(t, wall_time_extremes);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -9,7 +9,7 @@
 /* What slices.SortFunc of Go 1.26 does: the keys, and which element ends up where. */
 static const struct {
 	size_t n;
-	int8_t keys[64];
+	int16_t keys[64];
 	int8_t places[64];
 } recorded[] = {
 	{ 12, { 2, 0, 0, 0, 2, 2, 1, 1, 1, 0, 2, 1 }, { 1, 2, 3, 9, 6, 7, 8, 11, 0, 4, 5, 10 } },
