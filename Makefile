@@ -150,6 +150,8 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
+$(B)/%_check: $(B)/tests/diff/%_check.o $(B)/libflightspan.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: $(addprefix $(B)/bench/,$(BENCH)) ## speed, one line a case
 	$(Q)set -e; for b in $^; do timeout 600 $$b; done
@@ -164,7 +166,8 @@ format-check: ## clang-format would change nothing
 tidy: $(SOURCES:%.c=$(B)/tidy/%.ok) ## clang-tidy over every file that changed
 $(B)/tidy/%.ok: %.c $(B)/%.o .clang-tidy
 	$(call say,TIDY,$<)
-	$(Q)mkdir -p $(@D) && $(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) $(CHECK_CFLAGS) -w && touch $@
+	$(Q)mkdir -p $(@D) && $(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) $(CHECK_CFLAGS) -w \
+		2>$@.err || { cat $@.err >&2; exit 1; }; mv $@.err $@
 
 hdr-check: $(HEADERS:%=$(B)/hdr/%.ok) ## each header compiles alone, and twice
 $(B)/hdr/%.ok: % $(B)/flags | $(PROTO_SRC)
@@ -212,5 +215,26 @@ demo-snapshot: ## record deploy/example/demo.trace.zst anew; needs Go 1.25 or ne
 help: ## this list
 	$(Q)sed -n 's/^\([a-z0-9-]*\)[a-z0-9 -]*:.* ## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  %-18s %s\n' "$$name" "$$what"; done
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c. With libFuzzer in a variant of their own, else replayed.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_VARIANT := SAN=fuzzer,address,undefined CC=clang-14
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) $(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/replay_%: $(call obj,tests/fuzz/replay.c) $(B)/tests/fuzz/fuzz_%.o $(call obj,$(TEST_SRC)) \
+		$(B)/libflightspan.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.SECONDARY: $(call obj,$(wildcard tests/diff/*.c tests/fuzz/*.c))
+
+.PHONY: fuzz fuzz-run check-corpus check
+fuzz: $(B)/asm ## fuzz the parsers for FUZZ_SECONDS (60) with libFuzzer
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_VARIANT) ASM=$(B) fuzz-run
+fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
+	$(Q)mkdir -p $(B) && cp $(ASM)/asm $(B)/asm && tests/fuzz/run.sh fuzz $(B) $(FUZZ)
+check-corpus: $(FUZZ:%=$(B)/replay_%) $(B)/asm ## the inputs that fuzzing left behind, once each
+	$(Q)tests/fuzz/run.sh replay $(B) $(FUZZ)
+check: check-unit check-golden check-corpus ## what every commit has to pass
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -135,33 +135,53 @@ static int by_serial(const void *a, const void *b)
 	return x->serial < y->serial ? -1 : x->serial > y->serial;
 }
 
-/* Ends what is open in every trace; the last one ended sends the trace. */
-static enum status cut_nodes(struct mapper *m, struct err *err)
+/* What is open in the traces, oldest first; *list is the caller's to free. */
+static enum status open_nodes(const struct mapper *m, struct node ***list, size_t *n,
+			      struct err *err)
 {
 	enum status st = ST_OK;
-	struct node **open = NULL;
-	size_t n = 0, cap = 0;
+	size_t cap = 0;
 
-	for (size_t i = 0; !st && i < m->n_traces; i++) {
+	for (size_t i = 0; i < m->n_traces; i++) {
 		const struct trace *t = m->traces[i];
 
-		for (size_t k = 0; !st && k < t->n_nodes; k++) {
+		for (size_t k = 0; k < t->n_nodes; k++) {
 			if (t->nodes[k]->ended)
 				continue;
-			st = mem_grow((void **)&open, &cap, n + 1, sizeof(struct node *),
+			st = mem_grow((void **)list, &cap, *n + 1, sizeof(struct node *),
 				      SIZE_MAX / sizeof(struct node *), "open spans", err);
-			if (!st)
-				open[n++] = t->nodes[k];
+			if (st)
+				return st;
+			(*list)[(*n)++] = t->nodes[k];
 		}
 	}
-	if (!st && n)
-		qsort(open, n, sizeof(struct node *), by_serial);
+	if (*n)
+		qsort(*list, *n, sizeof(struct node *), by_serial);
+	return st;
+}
+
+/*
+ * Ends what is open in every trace; the last one ended sends the trace. All are
+ * marked and get their ids first: the first trace sent may link to the last.
+ */
+static enum status cut_nodes(struct mapper *m, struct err *err)
+{
+	struct node **open = NULL;
+	size_t n = 0;
+	enum status st = open_nodes(m, &open, &n, err);
+
 	for (size_t i = 0; !st && i < n; i++) {
 		/* The capture itself is not cut by its end. */
 		open[i]->cut_end = open[i]->kind != NODE_CAPTURE;
+		open[i]->end = m->last_time;
 		m->sum.cut_tasks += open[i]->kind == NODE_TASK;
-		st = node_end(m, open[i], m->last_time, err);
 	}
+	for (size_t i = 0; !st && i < m->n_traces; i++)
+		trace_identify(m, m->traces[i]);
+	for (size_t i = 0; !st && i < m->n_traces; i++)
+		trace_fix_links(m->traces[i]);
+	for (size_t i = 0; !st && i < n; i++)
+		st = node_end(m, open[i], m->last_time, err);
 	mem_free(open);
 	return st;
 }

@@ -171,8 +171,8 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 		t->left_out++;
 		return ST_OK;
 	}
-	st = mem_grow((void **)&t->leaves, &t->cap_leaves, t->n_leaves + 1,
-		      sizeof(struct node *), MAX_SPANS_PER_TRACE, "spans of a trace", err);
+	st = mem_grow((void **)&t->leaves, &t->cap_leaves, t->n_leaves + 1, sizeof(struct node *),
+		      MAX_SPANS_PER_TRACE, "spans of a trace", err);
 	if (st)
 		return st;
 	n = slot_new(m, err);
@@ -221,8 +221,8 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	key.number2 = n->kind == NODE_REGION ? n->task : 0;
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges)
-		key.cut = id_cut(n->cut_start ? m->first_id_time : 0,
-				 n->cut_end ? n->end : 0, edges);
+		key.cut =
+			id_cut(n->cut_start ? m->first_id_time : 0, n->cut_end ? n->end : 0, edges);
 	return key;
 }
 
@@ -263,14 +263,33 @@ static void fold_longest(struct node *n)
 		n->parent->longest = n->longest;
 }
 
-static enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
+void trace_identify(const struct mapper *m, struct trace *t)
 {
-	enum status st = ST_OK;
-
 	for (size_t i = 0; i < t->n_nodes; i++)
 		node_identify(m, t->nodes[i]);
 	for (size_t i = 0; i < t->n_leaves; i++)
 		node_identify(m, t->leaves[i]);
+}
+
+void trace_fix_links(struct trace *t)
+{
+	for (size_t i = 0; i < t->n_leaves; i++) {
+		struct wait *w = &t->leaves[i]->wait;
+		const struct node *waker = handle_get(w->waker_node);
+
+		if (!waker)
+			continue;
+		memcpy(w->waker_trace, waker->trace->id, TRACE_ID_BYTES);
+		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
+	}
+}
+
+static enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
+{
+	enum status st = ST_OK;
+
+	trace_identify(m, t);
+	trace_fix_links(t);
 	for (size_t i = t->n_nodes; i > 0; i--)
 		fold_longest(t->nodes[i - 1]);
 	for (size_t i = 0; !st && i < t->n_nodes; i++) {
@@ -317,8 +336,8 @@ static struct pending *event_slot(const struct mapper *m, struct node *n, const 
 			least = e;
 	}
 	(void)m;
-	if (!least || (!p->message && p->wait.ready - p->wait.stopped <=
-					      least->wait.ready - least->wait.stopped))
+	if (!least || (!p->message &&
+		       p->wait.ready - p->wait.stopped <= least->wait.ready - least->wait.stopped))
 		return NULL;
 	return least;
 }

@@ -29,11 +29,13 @@ static void add_str(struct attrs *a, const struct mapper *m, struct slice key, s
 
 static void add_cut(struct attrs *a, const struct mapper *m, const struct node *n)
 {
-	if (n->cut_start || n->cut_end)
+	bool end = n->cut_end || n->abandoned;
+
+	if (n->cut_start || end)
 		add_str(a, m, SLICE("flightspan.truncated"),
-			n->cut_start && n->cut_end ? SLICE("both") :
-			n->cut_start		   ? SLICE("start") :
-						     SLICE("end"));
+			n->cut_start && end ? SLICE("both")
+			: n->cut_start	    ? SLICE("start")
+					    : SLICE("end"));
 }
 
 /* What is told of a wait, as a span or as an event. */
@@ -127,9 +129,9 @@ static void count(struct mapper *m, const struct node *n)
 static bool is_standard(struct slice func)
 {
 	static const char *const roots[] = {
-		"runtime", "sync",    "internal", "net",      "io",    "os",     "bufio",
-		"time",    "syscall", "context",  "crypto",   "fmt",   "log",    "database",
-		"iter",    "reflect", "encoding", "compress", "bytes", "strings", "vendor",
+		"runtime", "sync",    "internal", "net",      "io",    "os",	  "bufio",
+		"time",	   "syscall", "context",  "crypto",   "fmt",   "log",	  "database",
+		"iter",	   "reflect", "encoding", "compress", "bytes", "strings", "vendor",
 	};
 	size_t n = 0;
 
@@ -196,14 +198,6 @@ static enum span_scope scope_of(const struct node *n)
 	return n->kind == NODE_RANGE ? SCOPE_RUNTIME : SCOPE_TASK;
 }
 
-static void link_to_waker(const struct wait *w, struct span_link *link)
-{
-	const struct node *waker = handle_get(w->waker_node);
-
-	memcpy(link->trace_id, waker ? waker->trace->id : w->waker_trace, TRACE_ID_BYTES);
-	memcpy(link->span_id, waker ? waker->span_id : w->waker_span, SPAN_ID_BYTES);
-}
-
 enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 {
 	static const char *const kinds[] = { [NODE_TASK] = "task",
@@ -229,7 +223,8 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 		add_int(&a, SLICE("flightspan.dropped_spans"), (int64_t)n->trace->left_out);
 	make_events(m, n);
 	if (n->kind == NODE_WAIT && n->wait.has_waker_span) {
-		link_to_waker(&n->wait, &link);
+		memcpy(link.trace_id, n->wait.waker_trace, TRACE_ID_BYTES);
+		memcpy(link.span_id, n->wait.waker_span, SPAN_ID_BYTES);
 		s.links = &link;
 		s.n_links = 1;
 	}

@@ -69,7 +69,8 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
  */
 static void note_longest(struct node *n, const struct wait *w)
 {
-	if (!w->syscall && !w->inherited && w->ready - w->stopped > n->longest.ready - n->longest.stopped)
+	if (!w->syscall && !w->inherited &&
+	    w->ready - w->stopped > n->longest.ready - n->longest.stopped)
 		n->longest = *w;
 }
 
@@ -95,10 +96,9 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 		}
 		m->sum.waits++;
 	} else if (length >= m->opt.events_over_ns && !cut) {
-		struct pending p = { .time = w->stopped,
-				     .name = w->reason,
-				     .wait = *w,
-				     .goroutine = g->id };
+		struct pending p = {
+			.time = w->stopped, .name = w->reason, .wait = *w, .goroutine = g->id
+		};
 
 		st = node_add_event(m, n, &p, err);
 		m->sum.waits++;
@@ -153,7 +153,7 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 
 		if (!n || n->ended || n->kind != NODE_REGION)
 			continue;
-		n->cut_end = true;
+		n->abandoned = true;
 		st = node_end(m, n, ev->time, err);
 	}
 	map_del(&m->goroutines, (uint64_t)g->id);

@@ -67,8 +67,9 @@ static struct slice take_token(struct assembler *a)
 	token = (struct slice){ l->ptr, 0 };
 	while (token.len < l->len && !is_space(l->ptr[token.len]) && l->ptr[token.len] != '#')
 		token.len++;
-	l->ptr += token.len;
-	l->len -= token.len;
+	/* The empty text has no pointer to move. */
+	if (token.len)
+		*l = (struct slice){ l->ptr + token.len, l->len - token.len };
 	return token;
 }
 

@@ -30,8 +30,7 @@ static const char *follow_transition(struct follow *f, const struct event *ev)
 	/* Both kinds share the first two states. */
 	if (ev->to == GO_UNDETERMINED)
 		return "transition to undetermined";
-	if (ev->from == GO_UNDETERMINED && f->n_syncs > f->first)
-		return "undetermined behind the first generation";
+	f->n_late += ev->from == GO_UNDETERMINED && f->n_syncs > f->first;
 	if (state && *state != ev->from)
 		return "transition from another state than the last one led to";
 	if (!state && ev->from != GO_UNDETERMINED && ev->from != GO_NOT_EXIST)

@@ -92,6 +92,7 @@ struct reading read_source(struct byte_source source, struct buf *text)
 		check_error(&got.err, got.end);
 	check_final(r, &got);
 	got.n_generations = reader_generations(r);
+	got.n_late = f.n_late;
 	follow_release(&f);
 	reader_close(r);
 	return got;

@@ -25,6 +25,7 @@ struct reading {
 	enum status end; /* ST_END, or why it stopped */
 	struct err err;
 	uint64_t n_events, n_generations;
+	uint64_t n_late; /* of follow.h */
 };
 
 /*

@@ -20,6 +20,7 @@ static void init(struct making *k, uint64_t freq)
 {
 	*k = (struct making){ .err = ERR_INIT, .thread = { 7, NO_BATCH, NO_BATCH } };
 	buf_init(&k->bytes, 1 << 20);
+	ck_assert(buf_reserve(&k->bytes, 1));
 	k->gen.ns_per_tick = 1.0 / ((double)freq / 1e9);
 	k->gen.shift = freq == 1000000000 ? 0 : freq == 15625000 ? 6 : -1;
 	k->gen.batches = k->batches;
@@ -222,6 +223,7 @@ START_TEST(conversion)
 	init(&k, conversions[_i].freq);
 	ck_assert_int_eq(generation_ns(&k.gen, conversions[_i].ticks, &got), conversions[_i].ok);
 	ck_assert_int_eq(got, conversions[_i].ok ? conversions[_i].want : -1);
+	buf_release(&k.bytes);
 }
 END_TEST
 
