@@ -105,11 +105,11 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
 .PHONY: check check-unit check-golden golden-update check-cli check-mapping check-san
-check: check-unit check-golden check-cli check-layers check-mapping ## what needs nothing but Debian's packages
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
-	$(Q)$(if $(SAN),CK_FORK=no) $<
+	$(Q)CK_DEFAULT_TIMEOUT=120 $(if $(SAN),CK_FORK=no) $<
 
 check-golden: $(B)/flightspan $(B)/asm ## dumps of known traces against tests/golden
 	$(Q)PROGRAM=$(CURDIR)/$< tests/golden/run.sh check $(B)
@@ -228,13 +228,12 @@ $(B)/replay_%: $(call obj,tests/fuzz/replay.c) $(B)/tests/fuzz/fuzz_%.o $(call o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 .SECONDARY: $(call obj,$(wildcard tests/diff/*.c tests/fuzz/*.c))
 
-.PHONY: fuzz fuzz-run check-corpus check
+.PHONY: fuzz fuzz-run check-corpus
 fuzz: $(B)/asm ## fuzz the parsers for FUZZ_SECONDS (60) with libFuzzer
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_VARIANT) ASM=$(B) fuzz-run
 fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
 	$(Q)mkdir -p $(B) && cp $(ASM)/asm $(B)/asm && tests/fuzz/run.sh fuzz $(B) $(FUZZ)
 check-corpus: $(FUZZ:%=$(B)/replay_%) $(B)/asm ## the inputs that fuzzing left behind, once each
 	$(Q)tests/fuzz/run.sh replay $(B) $(FUZZ)
-check: check-unit check-golden check-corpus ## what every commit has to pass
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -99,8 +99,8 @@ static enum status go(struct map_world *w, const struct command *c, int64_t id, 
 			    .to = (uint8_t)to };
 
 	ev.args[0] = reason;
-	if (wire_specs[wire].stack)
-		ev.args[wire_specs[wire].stack - 1] = at;
+	if (wire_ids[wire].stack)
+		ev.args[wire_ids[wire].stack - 1] = at;
 	return map_world_feed(w, ev);
 }
 
