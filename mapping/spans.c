@@ -5,12 +5,12 @@
 #include "base/utf8.h"
 #include "mapping/mapper_state.h"
 
-uint64_t wall_time(int64_t offset, int64_t t)
+static uint64_t wall_time(const struct trace *t, int64_t time)
 {
 	int64_t wall;
 
 	/* Nonsense clocks give the epoch, never a wrapped time. */
-	if (__builtin_add_overflow(offset, t, &wall) || wall < 0)
+	if (__builtin_add_overflow(t->clock.offset, time, &wall) || wall < 0)
 		return 0;
 	return (uint64_t)wall;
 }
@@ -103,7 +103,7 @@ static void make_events(const struct mapper *m, const struct node *n)
 		else
 			add_wait(a, m, &p->wait, p->goroutine);
 		out[i] = (struct span_event){
-			.time_unix_ns = wall_time(n->trace->offset, p->time),
+			.time_unix_ns = wall_time(n->trace, p->time),
 			.name = p->name && p->name->len ? pooled_slice(p->name)
 							: SLICE("coroutine switch"),
 			.attrs = a->list,
@@ -212,7 +212,7 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 	if (n->kind == NODE_CAPTURE)
 		add_capture(&a, m);
 	add_cut(&a, m, n);
-	if (!m->has_clock)
+	if (!n->trace->clock.recorded)
 		add_str(&a, m, SLICE("flightspan.clock"), SLICE("file time"));
 	if (n->trace->nodes && n == n->trace->nodes[0] && n->trace->left_out)
 		add_int(&a, SLICE("flightspan.dropped_spans"), (int64_t)n->trace->left_out);
@@ -227,8 +227,8 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 	memcpy(s.span_id, n->span_id, SPAN_ID_BYTES);
 	memcpy(s.parent_id, n->parent_id, SPAN_ID_BYTES);
 	s.name = name_of(n);
-	s.start_unix_ns = wall_time(n->trace->offset, n->start);
-	s.end_unix_ns = wall_time(n->trace->offset, n->end);
+	s.start_unix_ns = wall_time(n->trace, n->start);
+	s.end_unix_ns = wall_time(n->trace, n->end);
 	s.flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
 	s.attrs = a.list;
 	s.n_attrs = a.n;

@@ -22,6 +22,7 @@ static const struct {
 	{ "ids", ids_suite },
 	{ "idset", idset_suite },
 	{ "mapper", mapper_suite },
+	{ "mapper_clock", mapper_clock_suite },
 	{ "mapper_waits", mapper_waits_suite },
 	{ "node", node_suite },
 	{ "num", num_suite },
