@@ -9,10 +9,10 @@ static uint64_t wall_time(const struct trace *t, int64_t time)
 {
 	int64_t wall;
 
-	/* Nonsense clocks give the epoch, never a wrapped time. */
-	if (__builtin_add_overflow(t->clock.offset, time, &wall) || wall < 0)
-		return 0;
-	return (uint64_t)wall;
+	/* Nonsense clocks give the first or last instant there is: order survives. */
+	if (__builtin_add_overflow(t->clock.offset, time, &wall))
+		return time < 0 ? 0 : INT64_MAX;
+	return wall < 0 ? 0 : (uint64_t)wall;
 }
 
 static void add_int(struct attrs *a, struct slice key, int64_t v)

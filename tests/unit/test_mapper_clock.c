@@ -65,6 +65,16 @@ static const struct {
 	{ "too many seconds", { WORLD_BASE, 0, INT64_MAX, 0 }, false, 0, 0 },
 	{ "too many seconds before 1970", { WORLD_BASE, 0, INT64_MIN, 0 }, false, 0, 0 },
 	{ "the trace's clock is nonsense", { INT64_MIN, 0, 1700000000, 0 }, false, 0, 0 },
+	{ "the end is after the end of time",
+	  { WORLD_BASE, 0, INT64_MAX / NS, INT64_MAX % NS - 15 },
+	  true,
+	  INT64_MAX - 5,
+	  INT64_MAX },
+	{ "so is the begin",
+	  { WORLD_BASE, 0, INT64_MAX / NS, INT64_MAX % NS },
+	  true,
+	  INT64_MAX,
+	  INT64_MAX },
 };
 #define N_CLOCKS ((int)(sizeof(clocks) / sizeof(clocks[0])))
 
