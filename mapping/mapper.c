@@ -193,7 +193,7 @@ static enum status send_rest(struct mapper *m, struct err *err)
 	while (!st && m->n_traces) {
 		struct trace *t = m->traces[0];
 
-		t->left_out += t->n_open - 1;
+		t->left_out += t->n_open;
 		t->n_open = 1;
 		st = trace_unhold(m, t, err);
 	}
