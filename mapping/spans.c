@@ -118,6 +118,9 @@ static void count(struct mapper *m, const struct node *n)
 	m->sum.spans++;
 	m->sum.tasks += n->kind == NODE_TASK;
 	m->sum.regions += n->kind == NODE_REGION;
+	m->sum.waits += n->kind == NODE_WAIT;
+	for (size_t i = 0; i < n->n_events; i++)
+		*(n->events[i].message ? &m->sum.logs : &m->sum.waits) += 1;
 	m->sum.cut_tasks += n->kind == NODE_TASK && n->cut_start && !n->cut_end;
 	m->sum.traces += n->kind == NODE_TASK && n == n->trace->nodes[0] && !n->trace->id_fixed;
 }

@@ -263,6 +263,5 @@ enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
 	p.message->len = message.len;
 	if (message.len)
 		memcpy(p.message->text, message.ptr, message.len);
-	m->sum.logs++;
 	return node_add_event(m, place, &p, err);
 }

@@ -94,14 +94,12 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 			leaf->cut_end = cut;
 			leaf->wait = *w;
 		}
-		m->sum.waits++;
 	} else if (length >= m->opt.events_over_ns && !cut) {
 		struct pending p = {
 			.time = w->stopped, .name = w->reason, .wait = *w, .goroutine = g->id
 		};
 
 		st = node_add_event(m, n, &p, err);
-		m->sum.waits++;
 	}
 	return st;
 }

@@ -186,6 +186,27 @@ static const struct {
 	    .traces = 1,
 	    .cut_tasks = 1,
 	    .waits = 2 } },
+	{ "waits that are left out are not counted as sent",
+	  "set spans_per_trace 2; set events_per_span 1; 1 g1 task 1 a;" WAIT("10", "s", "20") WAIT(
+		  "30", "s", "330") WAIT("400", "s", "420") WAIT("500", "s", "700") "800 g1 end 1",
+	  { .events = 16,
+	    .generations = 1,
+	    .spans = 3,
+	    .tasks = 1,
+	    .traces = 1,
+	    .waits = 2,
+	    .dropped_events = 1,
+	    .dropped_spans = 1 } },
+	{ "nor are logs",
+	  "set events_per_span 1; 1 g1 task 1 a; 2 g1 log 1 c m; 3 g1 log 1 c n; 4 g1 end 1;"
+	  "5 g1 log 1 c m",
+	  { .events = 7,
+	    .generations = 1,
+	    .spans = 2,
+	    .tasks = 1,
+	    .traces = 1,
+	    .logs = 1,
+	    .dropped_events = 2 } },
 };
 #define N_SUMS ((int)(sizeof(sums) / sizeof(sums[0])))
 
