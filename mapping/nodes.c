@@ -218,7 +218,11 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	struct id_key key = { .kind = kinds[n->kind], .time = n->id_time };
 
 	key.number = n->kind == NODE_TASK ? n->task : (uint64_t)n->goroutine;
-	key.number2 = n->kind == NODE_REGION ? n->task : 0;
+	if (n->kind == NODE_REGION)
+		key.number2 = n->task;
+	/* Snapshots that begin with the same generation end where they were taken. */
+	if (n->kind == NODE_CAPTURE)
+		key.number2 = (uint64_t)n->end;
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges)
 		key.cut =

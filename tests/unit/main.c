@@ -23,6 +23,7 @@ static const struct {
 	{ "idset", idset_suite },
 	{ "mapper", mapper_suite },
 	{ "mapper_clock", mapper_clock_suite },
+	{ "mapper_ids", mapper_ids_suite },
 	{ "mapper_limits", mapper_limits_suite },
 	{ "mapper_waits", mapper_waits_suite },
 	{ "node", node_suite },

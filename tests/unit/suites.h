@@ -24,6 +24,7 @@ Suite *ids_suite(void);
 Suite *idset_suite(void);
 Suite *mapper_suite(void);
 Suite *mapper_clock_suite(void);
+Suite *mapper_ids_suite(void);
 Suite *mapper_limits_suite(void);
 Suite *mapper_waits_suite(void);
 Suite *node_suite(void);
