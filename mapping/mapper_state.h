@@ -57,8 +57,8 @@ struct wait {
 /* Something that becomes a span event. */
 struct pending {
 	int64_t time;
-	const struct pooled *name;
-	struct pooled *message; /* of a log: owned; NULL: this is a wait */
+	const struct pooled *category; /* of a log; NULL: the pool was full */
+	struct pooled *message;	       /* of a log: owned; NULL: this is a wait */
 	struct wait wait;
 	int64_t goroutine;
 };

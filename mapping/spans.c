@@ -38,11 +38,18 @@ static void add_cut(struct attrs *a, const struct mapper *m, const struct node *
 					    : SLICE("end"));
 }
 
+/* Why it waited; a coroutine switch has no reason, "wait": the pool was full. */
+static struct slice reason_of(const struct wait *w)
+{
+	if (!w->reason)
+		return SLICE("wait");
+	return w->reason->len ? pooled_slice(w->reason) : SLICE("coroutine switch");
+}
+
 /* What is told of a wait, as a span or as an event. */
 static void add_wait(struct attrs *a, const struct mapper *m, const struct wait *w, int64_t g)
 {
-	add_str(a, m, SLICE("flightspan.wait.reason"),
-		w->reason && w->reason->len ? pooled_slice(w->reason) : SLICE("coroutine switch"));
+	add_str(a, m, SLICE("flightspan.wait.reason"), reason_of(w));
 	add_int(a, SLICE("flightspan.goroutine.id"), g);
 	if (w->ready)
 		add_int(a, SLICE("flightspan.wait.blocked_ns"), w->ready - w->stopped);
@@ -76,9 +83,14 @@ static void add_capture(struct attrs *a, const struct mapper *m)
 
 static struct slice name_of(const struct node *n)
 {
-	if (n->kind == NODE_WAIT && (!n->name || !n->name->len))
-		return SLICE("coroutine switch");
-	return pooled_slice(n->name);
+	return n->kind == NODE_WAIT ? reason_of(&n->wait) : pooled_slice(n->name);
+}
+
+static struct slice event_name_of(const struct pending *p)
+{
+	if (!p->message)
+		return reason_of(&p->wait);
+	return p->category ? pooled_slice(p->category) : SLICE("log");
 }
 
 static int by_time(const void *a, const void *b)
@@ -104,8 +116,7 @@ static void make_events(const struct mapper *m, const struct node *n)
 			add_wait(a, m, &p->wait, p->goroutine);
 		out[i] = (struct span_event){
 			.time_unix_ns = wall_time(n->trace, p->time),
-			.name = p->name && p->name->len ? pooled_slice(p->name)
-							: SLICE("coroutine switch"),
+			.name = event_name_of(p),
 			.attrs = a->list,
 			.n_attrs = a->n,
 		};
@@ -182,9 +193,7 @@ static void note_slowest(struct mapper *m, const struct node *n)
 	if (!w->stopped)
 		return;
 	m->sum.slowest.wait_ns = (uint64_t)(w->ready - w->stopped);
-	log_escape(w->reason && w->reason->len ? pooled_slice(w->reason)
-					       : SLICE("coroutine switch"),
-		   m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
+	log_escape(reason_of(w), m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
 	own_frame(w->stack, m->sum.slowest.where, sizeof(m->sum.slowest.where));
 	own_frame(w->waker_stack, m->sum.slowest.waker, sizeof(m->sum.slowest.waker));
 }

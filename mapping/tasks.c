@@ -253,7 +253,7 @@ enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
 		return ST_OK;
 	}
 	if (!st)
-		st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &p.name,
+		st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &p.category,
 				    err);
 	if (st)
 		return st;

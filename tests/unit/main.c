@@ -25,6 +25,7 @@ static const struct {
 	{ "mapper_clock", mapper_clock_suite },
 	{ "mapper_ids", mapper_ids_suite },
 	{ "mapper_limits", mapper_limits_suite },
+	{ "mapper_memory", mapper_memory_suite },
 	{ "mapper_waits", mapper_waits_suite },
 	{ "node", node_suite },
 	{ "num", num_suite },

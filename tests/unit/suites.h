@@ -26,6 +26,7 @@ Suite *mapper_suite(void);
 Suite *mapper_clock_suite(void);
 Suite *mapper_ids_suite(void);
 Suite *mapper_limits_suite(void);
+Suite *mapper_memory_suite(void);
 Suite *mapper_waits_suite(void);
 Suite *node_suite(void);
 Suite *num_suite(void);
