@@ -26,6 +26,7 @@ static const struct {
 	{ "mapper_ids", mapper_ids_suite },
 	{ "mapper_limits", mapper_limits_suite },
 	{ "mapper_memory", mapper_memory_suite },
+	{ "mapper_random", mapper_random_suite },
 	{ "mapper_waits", mapper_waits_suite },
 	{ "node", node_suite },
 	{ "num", num_suite },

@@ -27,6 +27,7 @@ Suite *mapper_clock_suite(void);
 Suite *mapper_ids_suite(void);
 Suite *mapper_limits_suite(void);
 Suite *mapper_memory_suite(void);
+Suite *mapper_random_suite(void);
 Suite *mapper_waits_suite(void);
 Suite *node_suite(void);
 Suite *num_suite(void);
