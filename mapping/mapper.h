@@ -46,7 +46,7 @@ struct mapper_summary {
 	uint64_t cut_tasks;    /* open at one of the capture's edges */
 	uint64_t late_ends;    /* ends of tasks that had ended already */
 	uint64_t dropped_events, dropped_spans, stacks_left_out;
-	bool has_clock;        /* wall times are from the trace itself */
+	bool has_clock;        /* all wall times are from the trace itself */
 	struct {
 		bool any;
 		char name[128]; /* repaired and cut, NUL-terminated */

@@ -8,8 +8,8 @@
 /* The capture's edges that cut a node, as part of its id. */
 enum { EDGE_START = 1, EDGE_END = 2 };
 
-enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans, struct trace **out,
-		      struct err *err)
+enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
+		      struct trace **out, struct err *err)
 {
 	enum status st = mem_grow((void **)&m->traces, &m->cap_traces, m->n_traces + 1,
 				  sizeof(struct trace *), MAX_OPEN_TRACES, "open traces", err);
@@ -20,7 +20,7 @@ enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans, struct
 	t = mem_zalloc(sizeof(*t));
 	if (!t)
 		return err_nomem(err, "a trace");
-	t->offset = offset;
+	t->clock = clock;
 	t->max_spans = max_spans;
 	t->index = m->n_traces;
 	m->traces[m->n_traces++] = t;
@@ -218,7 +218,11 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	struct id_key key = { .kind = kinds[n->kind], .time = n->id_time };
 
 	key.number = n->kind == NODE_TASK ? n->task : (uint64_t)n->goroutine;
-	key.number2 = n->kind == NODE_REGION ? n->task : 0;
+	if (n->kind == NODE_REGION)
+		key.number2 = n->task;
+	/* Snapshots that begin with the same generation end where they were taken. */
+	if (n->kind == NODE_CAPTURE)
+		key.number2 = (uint64_t)n->end;
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges)
 		key.cut =
@@ -251,7 +255,7 @@ static void remember(struct mapper *m, const struct node *n)
 		return;
 	memcpy(r->trace_id, n->trace->id, TRACE_ID_BYTES);
 	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
-	r->offset = n->trace->offset;
+	r->clock = n->trace->clock;
 }
 
 /* The longest wait below a node is its own too. */
