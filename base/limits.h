@@ -34,6 +34,7 @@
 #define MAX_POOLED_BYTES ((size_t)32 << 20)
 #define MAX_STACK_TEXT ((size_t)1 << 20)         /* one stack while it is spelled */
 #define MAX_OPEN_TRACES ((size_t)1 << 24)
+#define MAX_HELD_SPANS ((size_t)1 << 26)         /* of all traces that are not sent yet */
 #define MAX_SPANS_PER_TRACE ((size_t)1 << 20)    /* whatever the settings say */
 #define MAX_RESIDENCY_DEPTH ((size_t)1 << 20)    /* open tasks and regions of a goroutine */
 #define RECENT_TASKS ((size_t)1 << 14)           /* ended tasks whose ids are remembered */

@@ -40,6 +40,7 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
+	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
 	m->attr_scratch = mem_alloc(options->events_per_span * sizeof(*m->attr_scratch));

@@ -18,6 +18,7 @@
 #ifndef MAPPING_MAPPER_STATE_H
 #define MAPPING_MAPPER_STATE_H
 
+#include "base/pool.h"
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
@@ -66,11 +67,10 @@ struct pending {
 struct trace;
 
 struct node {
-	uint64_t serial; /* changes when the slot is used again */
+	struct trace *trace; /* first: the pool uses its place while the node is free */
+	uint64_t serial;     /* changes when the slot is used again */
 	enum node_kind kind;
-	struct trace *trace;
-	struct node *parent; /* in the same trace, or NULL */
-	struct node *next_free;
+	struct node *parent;	   /* in the same trace, or NULL */
 	const struct pooled *name; /* type of task or region, name of a range */
 	bool owns_name;		   /* the pool was full */
 	uint64_t task;		   /* its own or its region's; BACKGROUND_TASK */
@@ -152,9 +152,7 @@ struct mapper {
 	struct trace *capture;
 	struct node *capture_root;
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
-	struct node *free_nodes;
-	void **blocks; /* of nodes */
-	size_t n_blocks, cap_blocks, used_in_block;
+	struct pool nodes;
 	uint64_t last_serial;
 	int64_t first_time, last_time, first_id_time;
 	struct wall_clock clock;	  /* of the current generation */
