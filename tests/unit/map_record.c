@@ -6,7 +6,7 @@
 
 static void *keep(struct records *r, const void *bytes, size_t len)
 {
-	void *copy = malloc(len ? len : 1);
+	void *copy = calloc(1, len ? len : 1);
 
 	/* No assertion, which costs a system call each time it holds. */
 	if (!copy)
