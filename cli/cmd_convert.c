@@ -125,6 +125,13 @@ static const char *or_null(const char *s)
 	return *s ? s : NULL;
 }
 
+/* A minute of silence would look like a program that hangs. */
+static void tell_wait(void *arg, const char *why, uint64_t wait_ns)
+{
+	(void)arg;
+	log_warn("%s; trying again in %.1f s", why, (double)wait_ns / 1e9);
+}
+
 static enum status plan_http(struct plan *p, uint64_t retry_ns, struct err *err)
 {
 	const struct otlp_settings *o = &p->settings.exporters.ptr[0].otlp;
@@ -133,8 +140,10 @@ static enum status plan_http(struct plan *p, uint64_t retry_ns, struct err *err)
 	if (o->protocol == SETTING_GRPC || o->protocol == SETTING_HTTP_JSON)
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
 			       "OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf can be sent");
+	if (o->compression == SETTING_ZSTD)
+		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			       "OTEL_EXPORTER_OTLP_COMPRESSION: only gzip and none can be sent");
 	st = plan_headers(p, o, err);
-	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
 	p->http.endpoint = o->endpoint;
 	p->http.headers = (const char *const *)p->headers;
 	p->http.n_headers = p->n_headers;
@@ -191,6 +200,9 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	plan_mapper(p);
 	p->output.path = o->out ? o->out : o->endpoint ? NULL : "-";
 	p->output.format = o->format;
+	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
+	if (!o->quiet)
+		p->http.waiting = tell_wait;
 	return o->endpoint ? plan_http(p, o->retry_ns, err) : ST_OK;
 }
 
@@ -227,8 +239,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 		cli_warn(path, &r.damage);
 	}
 	if (r.summary.late_ends)
-		log_debug("%s: %" PRIu64 " tasks ended more than once", path,
-			  r.summary.late_ends);
+		log_debug("%s: %" PRIu64 " tasks ended more than once", path, r.summary.late_ends);
 	if (!o->quiet && (names_file(p) || !p->output.path))
 		summary_print(stdout, path, &r);
 	return !(r.damaged && o->strict);
@@ -385,7 +396,7 @@ const struct command cmd_convert = {
 		"                     such as 5m; 60s by default, 0 is one attempt\n"
 		"  -c, --config FILE  the YAML file; its service and mapping sections apply\n"
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
-		"  -q, --quiet        no summary, no progress bar\n\n"
+		"  -q, --quiet        no summary, no progress bar, no word on retries\n\n"
 		"The service is named by OTEL_SERVICE_NAME or the file's service.name.\n"
 		"A damaged trace gives every span before the damage, and a warning.\n\n"
 		"Try: OTEL_SERVICE_NAME=orders flightspan convert -o spans.jsonl snapshot.trace",

@@ -22,6 +22,8 @@ struct otlp_http {
 	size_t too_big;	   /* a batch of this many bytes was refused; 0: none was */
 	uint64_t budget_ns;
 	struct retry_clock clock;
+	void (*waiting)(void *arg, const char *why, uint64_t wait_ns);
+	void *waiting_arg;
 	struct endpoint endpoint;
 	struct otlp_http_stats stats;
 	struct otlp_reply reply; /* the last answer's words */
@@ -60,6 +62,8 @@ enum status otlp_http_open(struct otlp_http **out, const struct otlp_http_settin
 	buf_init(&s->part, 2 * MAX_BATCH_BYTES);
 	s->budget_ns = set->retry_budget_ns;
 	s->clock = set->clock ? *set->clock : retry_clock_system;
+	s->waiting = set->waiting;
+	s->waiting_arg = set->waiting_arg;
 	st = endpoint_parse(&s->endpoint, set->endpoint, err);
 	http.url = s->endpoint.url;
 	if (!st)
@@ -216,6 +220,12 @@ static bool wait_to_retry(const struct otlp_http *s, struct delivery *d)
 		wait = left;
 	if (wait > left)
 		return false;
+	if (s->waiting) {
+		struct err why = ERR_INIT;
+
+		(void)give_up(s, d, &why);
+		s->waiting(s->waiting_arg, why.msg, wait);
+	}
 	c->sleep_ns(c->arg, wait);
 	return true;
 }

@@ -29,6 +29,12 @@ struct otlp_http_settings {
 	uint64_t retry_budget_ns; /* of one batch: no attempt begins later than this */
 	const char *ca_file, *cert_file, *key_file; /* PEM, or NULL */
 	const struct retry_clock *clock;	    /* NULL: the system's */
+	/*
+	 * Called before each wait with one line (URL, what happened, the hint) and the
+	 * length of the wait; may be NULL. `arg` is borrowed until close.
+	 */
+	void (*waiting)(void *arg, const char *why, uint64_t wait_ns);
+	void *waiting_arg;
 };
 
 #define OTLP_HTTP_DEFAULTS                                                                         \

@@ -8,7 +8,7 @@ enum status capture_begin(struct mapper *m, const struct event *ev, struct err *
 	m->started = true;
 	m->first_time = ev->time;
 	m->first_id_time = ev->wire_time;
-	st = trace_new(m, m->offset, m->opt.spans_per_capture, &m->capture, err);
+	st = trace_new(m, m->clock, m->opt.spans_per_capture, &m->capture, err);
 	if (!st)
 		st = node_new(m, m->capture, NODE_CAPTURE, NULL, ev->time, ev->wire_time,
 			      &m->capture_root, err);
@@ -37,9 +37,11 @@ enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 	if (!ev->tables && m->started)
 		return ST_OK;
 	m->sum.generations += ev->tables != NULL;
-	m->has_clock = ev->snapshot && clock_offset(ev->snapshot, &m->offset);
-	if (!m->has_clock)
-		m->offset = m->opt.fallback_offset_ns;
+	m->clock.recorded = ev->snapshot && clock_offset(ev->snapshot, &m->clock.offset);
+	if (!m->clock.recorded) {
+		m->clock.offset = m->opt.fallback_offset_ns;
+		m->lacks_clock = true;
+	}
 	return m->started ? ST_OK : capture_begin(m, ev, err);
 }
 
@@ -97,9 +99,8 @@ enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 		range_open(m, &m->gc, ev);
 		return ST_OK;
 	case EV_GC_END:
-		return m->gc.on && m->opt.gc ?
-			       range_leaf(m, &m->gc, ev->time, event_name(ev), err) :
-			       ST_OK;
+		return m->gc.on && m->opt.gc ? range_leaf(m, &m->gc, ev->time, event_name(ev), err)
+					     : ST_OK;
 	case EV_STW_BEGIN:
 		range_open(m, &m->stw, ev);
 		return ST_OK;

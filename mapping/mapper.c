@@ -33,7 +33,6 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	}
 	m->opt = *options;
 	m->sink = sink;
-	m->offset = options->fallback_offset_ns;
 	id_seed_init(&m->seed, options->service_name, options->service_namespace,
 		     options->service_instance);
 	stackpool_init(&m->stacks, options->attribute_length);
@@ -41,6 +40,7 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
+	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
 	m->attr_scratch = mem_alloc(options->events_per_span * sizeof(*m->attr_scratch));
@@ -194,7 +194,7 @@ static enum status send_rest(struct mapper *m, struct err *err)
 	while (!st && m->n_traces) {
 		struct trace *t = m->traces[0];
 
-		t->left_out += t->n_open - 1;
+		t->left_out += t->n_open;
 		t->n_open = 1;
 		st = trace_unhold(m, t, err);
 	}
@@ -216,5 +216,5 @@ enum status mapper_finish(struct mapper *m, struct err *err)
 void mapper_summarize(const struct mapper *m, struct mapper_summary *out)
 {
 	*out = m->sum;
-	out->has_clock = m->has_clock;
+	out->has_clock = m->started && !m->lacks_clock;
 }

@@ -18,6 +18,7 @@
 #ifndef MAPPING_MAPPER_STATE_H
 #define MAPPING_MAPPER_STATE_H
 
+#include "base/pool.h"
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
@@ -33,16 +34,22 @@ struct handle {
 	uint64_t serial;
 };
 
+/* From trace time to wall time: one for all spans of a trace. */
+struct wall_clock {
+	int64_t offset; /* ns to add */
+	bool recorded;	/* in the trace; else it is the caller's fallback */
+};
+
 /* One stop of a goroutine: running, waiting (or in a system call), runnable, running. */
 struct wait {
-	const struct pooled *reason;      /* "" for a coroutine switch */
-	const struct pooled *stack;       /* where it stopped, or NULL */
+	const struct pooled *reason;	  /* "" for a coroutine switch */
+	const struct pooled *stack;	  /* where it stopped, or NULL */
 	const struct pooled *waker_stack; /* who made it runnable, or NULL */
-	int64_t waker;                    /* its goroutine, or NO_GOROUTINE */
+	int64_t waker;			  /* its goroutine, or NO_GOROUTINE */
 	int64_t stopped, ready, resumed;  /* ns; ready and resumed 0 if cut off */
-	int64_t id_time;                  /* stopped, as recorded */
+	int64_t id_time;		  /* stopped, as recorded */
 	bool syscall;
-	bool inherited; /* of a goroutine that only its creator's task made resident */
+	bool inherited;	     /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below */
 	struct handle waker_node;
 	uint8_t waker_trace[TRACE_ID_BYTES], waker_span[SPAN_ID_BYTES]; /* trace_fix_links() */
@@ -51,8 +58,8 @@ struct wait {
 /* Something that becomes a span event. */
 struct pending {
 	int64_t time;
-	const struct pooled *name;
-	struct pooled *message; /* of a log: owned; NULL: this is a wait */
+	const struct pooled *category; /* of a log; NULL: the pool was full */
+	struct pooled *message;	       /* of a log: owned; NULL: this is a wait */
 	struct wait wait;
 	int64_t goroutine;
 };
@@ -60,25 +67,24 @@ struct pending {
 struct trace;
 
 struct node {
-	uint64_t serial; /* changes when the slot is used again */
+	struct trace *trace; /* first: the pool uses its place while the node is free */
+	uint64_t serial;     /* changes when the slot is used again */
 	enum node_kind kind;
-	struct trace *trace;
-	struct node *parent;      /* in the same trace, or NULL */
-	struct node *next_free;
+	struct node *parent;	   /* in the same trace, or NULL */
 	const struct pooled *name; /* type of task or region, name of a range */
-	bool owns_name;            /* the pool was full */
-	uint64_t task;             /* its own or its region's; BACKGROUND_TASK */
-	uint64_t lost_parent;      /* task that is not in the capture, or NO_TASK */
-	int64_t goroutine;         /* where it began, or NO_GOROUTINE */
-	int64_t start, end;        /* trace ns */
-	int64_t id_time;           /* begin as recorded, for the id */
+	bool owns_name;		   /* the pool was full */
+	uint64_t task;		   /* its own or its region's; BACKGROUND_TASK */
+	uint64_t lost_parent;	   /* task that is not in the capture, or NO_TASK */
+	int64_t goroutine;	   /* where it began, or NO_GOROUTINE */
+	int64_t start, end;	   /* trace ns */
+	int64_t id_time;	   /* begin as recorded, for the id */
 	bool ended, cut_start, cut_end;
-	bool abandoned; /* a region whose goroutine died: shows as cut, not by the capture */
-	bool left_out; /* not in its trace's list, never a parent; gone when it ends */
+	bool abandoned;	   /* a region whose goroutine died: shows as cut, not by the capture */
+	bool left_out;	   /* not in its trace's list, never a parent; gone when it ends */
 	bool parent_fixed; /* parent_id is of a trace already sent */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
-	struct wait wait;     /* of NODE_WAIT */
-	struct wait longest;  /* the longest own one of the node and below; stopped == 0: none */
+	struct wait wait;					  /* of NODE_WAIT */
+	struct wait longest; /* the longest own one of the node and below; stopped == 0: none */
 	struct pending *events;
 	size_t n_events, cap_events;
 	uint32_t dropped_events;
@@ -86,17 +92,17 @@ struct node {
 
 struct trace {
 	uint8_t id[TRACE_ID_BYTES]; /* provisional until sent, unless fixed */
-	bool id_fixed;              /* continues a trace that was sent already */
-	int64_t offset;             /* wall minus trace time, ns: one per trace */
-	struct node **nodes;        /* tasks, regions: in order of creation, parents first */
+	bool id_fixed;		    /* continues a trace that was sent already */
+	struct wall_clock clock;
+	struct node **nodes; /* tasks, regions: in order of creation, parents first */
 	size_t n_nodes, cap_nodes;
-	struct node **leaves;       /* waits and ranges: nothing hangs below them */
+	struct node **leaves; /* waits and ranges: nothing hangs below them */
 	size_t n_leaves, cap_leaves;
-	int64_t shortest;           /* of a full trace: shorter leaves need not apply */
+	int64_t shortest; /* of a full trace: shorter leaves need not apply */
 	size_t max_spans;
-	size_t n_open;              /* open nodes and waits in flight */
+	size_t n_open; /* open nodes and waits in flight */
 	uint64_t left_out;
-	size_t index;               /* in mapper.traces */
+	size_t index; /* in mapper.traces */
 };
 
 struct goroutine {
@@ -105,8 +111,8 @@ struct goroutine {
 	struct handle *entries;
 	size_t n_entries, cap_entries;
 	struct handle inherited;
-	struct node *waiting_for;  /* the node a wait in flight counts for; its trace is held */
-	struct wait wait;          /* stopped == 0: none in flight */
+	struct node *waiting_for; /* the node a wait in flight counts for; its trace is held */
+	struct wait wait;	  /* stopped == 0: none in flight */
 };
 
 /* Room for the attributes of any span or event. */
@@ -119,9 +125,9 @@ struct attrs {
 /* An ended task that others may still refer to. */
 struct recent_task {
 	uint64_t id;
-	struct handle node; /* as long as its trace is held */
+	struct handle node;					  /* as long as its trace is held */
 	uint8_t trace_id[TRACE_ID_BYTES], span_id[SPAN_ID_BYTES]; /* once it was sent */
-	int64_t offset;
+	struct wall_clock clock;
 };
 
 /* A special range in progress. */
@@ -137,22 +143,20 @@ struct mapper {
 	struct span_sink sink;
 	struct id_seed seed;
 	struct stackpool stacks, names;
-	struct map goroutines;  /* id -> struct goroutine */
-	struct map open_tasks;  /* id -> struct node */
+	struct map goroutines; /* id -> struct goroutine */
+	struct map open_tasks; /* id -> struct node */
 	struct idset ended;
 	struct recent_task *recent; /* RECENT_TASKS of them, by id modulo */
 	struct trace **traces;
 	size_t n_traces, cap_traces;
 	struct trace *capture;
 	struct node *capture_root;
-	struct open_range gc, stw;  /* in progress; the world stops once at a time */
-	struct node *free_nodes;
-	void **blocks;              /* of nodes */
-	size_t n_blocks, cap_blocks, used_in_block;
+	struct open_range gc, stw; /* in progress; the world stops once at a time */
+	struct pool nodes;
 	uint64_t last_serial;
 	int64_t first_time, last_time, first_id_time;
-	int64_t offset;       /* of the current generation */
-	bool started, has_clock;
+	struct wall_clock clock;	  /* of the current generation */
+	bool started, lacks_clock;	  /* some generation had none */
 	struct span_event *event_scratch; /* events_per_span of each, for spans.c */
 	struct attrs *attr_scratch;
 	struct mapper_summary sum;
@@ -160,7 +164,7 @@ struct mapper {
 
 /* nodes.c */
 void nodes_release(struct mapper *m);
-MUST_CHECK enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans,
+MUST_CHECK enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
 				 struct trace **out, struct err *err);
 void trace_free(struct mapper *m, struct trace *t);
 /*
@@ -213,7 +217,6 @@ static inline struct node *handle_get(struct handle h)
 
 /* spans.c: turn a node whose ids are final into a span. */
 MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
-uint64_t wall_time(int64_t offset, int64_t t);
 
 /* residency.c */
 struct goroutine *goroutine_find(const struct mapper *m, int64_t id);
@@ -233,12 +236,10 @@ struct node *task_of_node(const struct mapper *m, struct node *n);
 /* tasks.c, waits.c, capture.c: one function per event kind. */
 MUST_CHECK enum status map_task_begin(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_task_end(struct mapper *m, const struct event *ev, struct err *err);
-MUST_CHECK enum status map_region_begin(struct mapper *m, const struct event *ev,
-					struct err *err);
+MUST_CHECK enum status map_region_begin(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_region_end(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_log(struct mapper *m, const struct event *ev, struct err *err);
-MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev,
-				      struct err *err);
+MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_range(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_sync(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status capture_begin(struct mapper *m, const struct event *ev, struct err *err);

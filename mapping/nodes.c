@@ -3,13 +3,11 @@
 #include "base/mem.h"
 #include "mapping/mapper_state.h"
 
-#define NODES_PER_BLOCK 256
-
 /* The capture's edges that cut a node, as part of its id. */
 enum { EDGE_START = 1, EDGE_END = 2 };
 
-enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans, struct trace **out,
-		      struct err *err)
+enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
+		      struct trace **out, struct err *err)
 {
 	enum status st = mem_grow((void **)&m->traces, &m->cap_traces, m->n_traces + 1,
 				  sizeof(struct trace *), MAX_OPEN_TRACES, "open traces", err);
@@ -20,7 +18,7 @@ enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans, struct
 	t = mem_zalloc(sizeof(*t));
 	if (!t)
 		return err_nomem(err, "a trace");
-	t->offset = offset;
+	t->clock = clock;
 	t->max_spans = max_spans;
 	t->index = m->n_traces;
 	m->traces[m->n_traces++] = t;
@@ -30,28 +28,13 @@ enum status trace_new(struct mapper *m, int64_t offset, size_t max_spans, struct
 
 static struct node *slot_new(struct mapper *m, struct err *err)
 {
-	struct node *n = m->free_nodes;
+	struct node *n = pool_get(&m->nodes, err);
 
 	if (n) {
-		m->free_nodes = n->next_free;
-	} else {
-		if (!m->n_blocks || m->used_in_block == NODES_PER_BLOCK) {
-			if (mem_grow((void **)&m->blocks, &m->cap_blocks, m->n_blocks + 1,
-				     sizeof(void *), SIZE_MAX / sizeof(void *), "spans", err))
-				return NULL;
-			m->blocks[m->n_blocks] = mem_zalloc(NODES_PER_BLOCK * sizeof(*n));
-			if (!m->blocks[m->n_blocks]) {
-				err_nomem(err, "spans");
-				return NULL;
-			}
-			m->n_blocks++;
-			m->used_in_block = 0;
-		}
-		n = (struct node *)m->blocks[m->n_blocks - 1] + m->used_in_block++;
+		n->serial = ++m->last_serial;
+		n->lost_parent = NO_TASK;
+		n->goroutine = NO_GOROUTINE;
 	}
-	*n = (struct node){ .serial = ++m->last_serial,
-			    .lost_parent = NO_TASK,
-			    .goroutine = NO_GOROUTINE };
 	return n;
 }
 
@@ -63,8 +46,7 @@ static void slot_free(struct mapper *m, struct node *n)
 	if (n->owns_name)
 		mem_free((void *)(uintptr_t)n->name); // NOLINT(performance-no-int-to-ptr)
 	n->serial = 0;
-	n->next_free = m->free_nodes;
-	m->free_nodes = n;
+	pool_put(&m->nodes, n);
 }
 
 void nodes_release(struct mapper *m)
@@ -72,18 +54,8 @@ void nodes_release(struct mapper *m)
 	while (m->n_traces)
 		trace_free(m, m->traces[m->n_traces - 1]);
 	mem_free(m->traces);
-	/* What was left out and never ended is in no trace's list. */
-	for (size_t b = 0; b < m->n_blocks; b++) {
-		struct node *block = m->blocks[b];
-		size_t used = b + 1 < m->n_blocks ? NODES_PER_BLOCK : m->used_in_block;
-
-		for (size_t i = 0; i < used; i++)
-			if (block[i].serial)
-				slot_free(m, &block[i]);
-	}
-	for (size_t b = 0; b < m->n_blocks; b++)
-		mem_free(m->blocks[b]);
-	mem_free(m->blocks);
+	/* What was left out and never ended is in no trace's list, and owns nothing. */
+	pool_release(&m->nodes);
 }
 
 void trace_free(struct mapper *m, struct trace *t)
@@ -192,8 +164,12 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 enum status node_set_name(struct mapper *m, struct node *n, struct slice name, struct err *err)
 {
 	struct pooled *own;
-	enum status st = stackpool_text(&m->names, name, &n->name, err);
+	enum status st;
 
+	/* Nobody will see it; and what it owned would be forgotten with it. */
+	if (n->left_out)
+		return ST_OK;
+	st = stackpool_text(&m->names, name, &n->name, err);
 	if (st || n->name)
 		return st;
 	/* More distinct names than the pool takes: this one has its own copy. */
@@ -201,7 +177,8 @@ enum status node_set_name(struct mapper *m, struct node *n, struct slice name, s
 	if (!own)
 		return err_nomem(err, "a span's name");
 	own->len = name.len;
-	memcpy(own->text, name.ptr, name.len);
+	if (name.len)
+		memcpy(own->text, name.ptr, name.len);
 	n->name = own;
 	n->owns_name = true;
 	return ST_OK;
@@ -218,7 +195,11 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	struct id_key key = { .kind = kinds[n->kind], .time = n->id_time };
 
 	key.number = n->kind == NODE_TASK ? n->task : (uint64_t)n->goroutine;
-	key.number2 = n->kind == NODE_REGION ? n->task : 0;
+	if (n->kind == NODE_REGION)
+		key.number2 = n->task;
+	/* Snapshots that begin with the same generation end where they were taken. */
+	if (n->kind == NODE_CAPTURE)
+		key.number2 = (uint64_t)n->end;
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges)
 		key.cut =
@@ -251,7 +232,7 @@ static void remember(struct mapper *m, const struct node *n)
 		return;
 	memcpy(r->trace_id, n->trace->id, TRACE_ID_BYTES);
 	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
-	r->offset = n->trace->offset;
+	r->clock = n->trace->clock;
 }
 
 /* The longest wait below a node is its own too. */
@@ -324,7 +305,7 @@ enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *
 }
 
 /* In a full span the shortest wait makes room; logs come first, first come. */
-static struct pending *event_slot(const struct mapper *m, struct node *n, const struct pending *p)
+static struct pending *event_slot(struct node *n, const struct pending *p)
 {
 	struct pending *least = NULL;
 
@@ -335,7 +316,6 @@ static struct pending *event_slot(const struct mapper *m, struct node *n, const 
 						      least->wait.ready - least->wait.stopped))
 			least = e;
 	}
-	(void)m;
 	if (!least || (!p->message &&
 		       p->wait.ready - p->wait.stopped <= least->wait.ready - least->wait.stopped))
 		return NULL;
@@ -352,7 +332,7 @@ enum status node_add_event(struct mapper *m, struct node *n, const struct pendin
 	if (n->n_events >= m->opt.events_per_span) {
 		n->dropped_events++;
 		m->sum.dropped_events++;
-		slot = event_slot(m, n, p);
+		slot = event_slot(n, p);
 		if (!slot) {
 			mem_free(p->message);
 			return ST_OK;

@@ -5,14 +5,14 @@
 #include "base/utf8.h"
 #include "mapping/mapper_state.h"
 
-uint64_t wall_time(int64_t offset, int64_t t)
+static uint64_t wall_time(const struct trace *t, int64_t time)
 {
 	int64_t wall;
 
-	/* Nonsense clocks give the epoch, never a wrapped time. */
-	if (__builtin_add_overflow(offset, t, &wall) || wall < 0)
-		return 0;
-	return (uint64_t)wall;
+	/* Nonsense clocks give the first or last instant there is: order survives. */
+	if (__builtin_add_overflow(t->clock.offset, time, &wall))
+		return time < 0 ? 0 : INT64_MAX;
+	return wall < 0 ? 0 : (uint64_t)wall;
 }
 
 static void add_int(struct attrs *a, struct slice key, int64_t v)
@@ -38,11 +38,18 @@ static void add_cut(struct attrs *a, const struct mapper *m, const struct node *
 					    : SLICE("end"));
 }
 
+/* Why it waited; a coroutine switch has no reason, "wait": the pool was full. */
+static struct slice reason_of(const struct wait *w)
+{
+	if (!w->reason)
+		return SLICE("wait");
+	return w->reason->len ? pooled_slice(w->reason) : SLICE("coroutine switch");
+}
+
 /* What is told of a wait, as a span or as an event. */
 static void add_wait(struct attrs *a, const struct mapper *m, const struct wait *w, int64_t g)
 {
-	add_str(a, m, SLICE("flightspan.wait.reason"),
-		w->reason && w->reason->len ? pooled_slice(w->reason) : SLICE("coroutine switch"));
+	add_str(a, m, SLICE("flightspan.wait.reason"), reason_of(w));
 	add_int(a, SLICE("flightspan.goroutine.id"), g);
 	if (w->ready)
 		add_int(a, SLICE("flightspan.wait.blocked_ns"), w->ready - w->stopped);
@@ -76,9 +83,14 @@ static void add_capture(struct attrs *a, const struct mapper *m)
 
 static struct slice name_of(const struct node *n)
 {
-	if (n->kind == NODE_WAIT && (!n->name || !n->name->len))
-		return SLICE("coroutine switch");
-	return pooled_slice(n->name);
+	return n->kind == NODE_WAIT ? reason_of(&n->wait) : pooled_slice(n->name);
+}
+
+static struct slice event_name_of(const struct pending *p)
+{
+	if (!p->message)
+		return reason_of(&p->wait);
+	return p->category ? pooled_slice(p->category) : SLICE("log");
 }
 
 static int by_time(const void *a, const void *b)
@@ -103,9 +115,8 @@ static void make_events(const struct mapper *m, const struct node *n)
 		else
 			add_wait(a, m, &p->wait, p->goroutine);
 		out[i] = (struct span_event){
-			.time_unix_ns = wall_time(n->trace->offset, p->time),
-			.name = p->name && p->name->len ? pooled_slice(p->name)
-							: SLICE("coroutine switch"),
+			.time_unix_ns = wall_time(n->trace, p->time),
+			.name = event_name_of(p),
 			.attrs = a->list,
 			.n_attrs = a->n,
 		};
@@ -118,6 +129,9 @@ static void count(struct mapper *m, const struct node *n)
 	m->sum.spans++;
 	m->sum.tasks += n->kind == NODE_TASK;
 	m->sum.regions += n->kind == NODE_REGION;
+	m->sum.waits += n->kind == NODE_WAIT;
+	for (size_t i = 0; i < n->n_events; i++)
+		*(n->events[i].message ? &m->sum.logs : &m->sum.waits) += 1;
 	m->sum.cut_tasks += n->kind == NODE_TASK && n->cut_start && !n->cut_end;
 	m->sum.traces += n->kind == NODE_TASK && n == n->trace->nodes[0] && !n->trace->id_fixed;
 }
@@ -184,9 +198,7 @@ static void note_slowest(struct mapper *m, const struct node *n)
 	if (!w->stopped)
 		return;
 	m->sum.slowest.wait_ns = (uint64_t)(w->ready - w->stopped);
-	log_escape(w->reason && w->reason->len ? pooled_slice(w->reason)
-					       : SLICE("coroutine switch"),
-		   m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
+	log_escape(reason_of(w), m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
 	own_frame(w->stack, m->sum.slowest.where, sizeof(m->sum.slowest.where));
 	own_frame(w->waker_stack, m->sum.slowest.waker, sizeof(m->sum.slowest.waker));
 }
@@ -217,7 +229,7 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 	if (n->kind == NODE_CAPTURE)
 		add_capture(&a, m);
 	add_cut(&a, m, n);
-	if (!m->has_clock)
+	if (!n->trace->clock.recorded)
 		add_str(&a, m, SLICE("flightspan.clock"), SLICE("file time"));
 	if (n->trace->nodes && n == n->trace->nodes[0] && n->trace->left_out)
 		add_int(&a, SLICE("flightspan.dropped_spans"), (int64_t)n->trace->left_out);
@@ -232,8 +244,8 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 	memcpy(s.span_id, n->span_id, SPAN_ID_BYTES);
 	memcpy(s.parent_id, n->parent_id, SPAN_ID_BYTES);
 	s.name = name_of(n);
-	s.start_unix_ns = wall_time(n->trace->offset, n->start);
-	s.end_unix_ns = wall_time(n->trace->offset, n->end);
+	s.start_unix_ns = wall_time(n->trace, n->start);
+	s.end_unix_ns = wall_time(n->trace, n->end);
 	s.flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
 	s.attrs = a.list;
 	s.n_attrs = a.n;

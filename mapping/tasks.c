@@ -5,8 +5,8 @@
 
 /* What is known of a task that a child, region or log names. */
 struct task_ref {
-	struct node *node;               /* in a trace that is held, open or ended; or NULL */
-	const struct recent_task *sent;  /* in a trace that was sent, or NULL */
+	struct node *node;		/* in a trace that is held, open or ended; or NULL */
+	const struct recent_task *sent; /* in a trace that was sent, or NULL */
 };
 
 static struct task_ref find_task(const struct mapper *m, uint64_t id)
@@ -27,7 +27,7 @@ static enum status new_root(struct mapper *m, int64_t start, int64_t id_time, st
 			    struct err *err)
 {
 	struct trace *t;
-	enum status st = trace_new(m, m->offset, m->opt.spans_per_trace, &t, err);
+	enum status st = trace_new(m, m->clock, m->opt.spans_per_trace, &t, err);
 
 	if (st)
 		return st;
@@ -43,7 +43,7 @@ static enum status new_continued(struct mapper *m, const struct recent_task *sen
 				 struct node **out, struct err *err)
 {
 	struct trace *t;
-	enum status st = trace_new(m, sent->offset, m->opt.spans_per_trace, &t, err);
+	enum status st = trace_new(m, sent->clock, m->opt.spans_per_trace, &t, err);
 
 	if (st)
 		return st;
@@ -149,8 +149,7 @@ enum status map_task_end(struct mapper *m, const struct event *ev, struct err *e
  * the goroutine, else the task. NULL and no *sent: the task is gone for good.
  */
 static enum status find_place(struct mapper *m, struct goroutine *g, uint64_t task,
-			      struct node **place, const struct recent_task **sent,
-			      struct err *err)
+			      struct node **place, const struct recent_task **sent, struct err *err)
 {
 	struct task_ref ref;
 
@@ -254,7 +253,7 @@ enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
 		return ST_OK;
 	}
 	if (!st)
-		st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &p.name,
+		st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &p.category,
 				    err);
 	if (st)
 		return st;
@@ -264,6 +263,5 @@ enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
 	p.message->len = message.len;
 	if (message.len)
 		memcpy(p.message->text, message.ptr, message.len);
-	m->sum.logs++;
 	return node_add_event(m, place, &p, err);
 }

@@ -87,21 +87,16 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 
 		st = leaf_new(m, n, NODE_WAIT, w->stopped, end, &leaf, err);
 		if (!st && leaf) {
-			leaf->name = w->reason;
 			leaf->goroutine = g->id;
 			leaf->id_time = w->id_time;
 			leaf->task = n->task;
 			leaf->cut_end = cut;
 			leaf->wait = *w;
 		}
-		m->sum.waits++;
 	} else if (length >= m->opt.events_over_ns && !cut) {
-		struct pending p = {
-			.time = w->stopped, .name = w->reason, .wait = *w, .goroutine = g->id
-		};
+		struct pending p = { .time = w->stopped, .wait = *w, .goroutine = g->id };
 
 		st = node_add_event(m, n, &p, err);
-		m->sum.waits++;
 	}
 	return st;
 }

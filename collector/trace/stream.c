@@ -182,7 +182,7 @@ enum status stream_next(struct stream *s, struct err *err)
 	}
 	type = *s->at;
 	n = type < N_WIRE_TYPES ? n_numbers[type] : 0;
-	if (n && s->end - s->at > 10 * WIRE_MAX_ARGS)
+	if (n && s->end - s->at > (ptrdiff_t)10 * WIRE_MAX_ARGS)
 		p = near_numbers(s->at + 1, n, &dt, s->ev.args);
 	else if (n)
 		p = last_numbers(s->at + 1, s->end, n, &dt, s->ev.args);

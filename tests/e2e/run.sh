@@ -193,7 +193,7 @@ late_collector() {
 	start_convert "$@" --endpoint "$url" $demo
 	sleep 3
 	start_collector "$dir/got.jsonl"
-	wait $sender && retried && diff_spans -once "$dir/sent.jsonl" "$dir/got.jsonl"
+	wait "$sender" && retried && diff_spans -once "$dir/sent.jsonl" "$dir/got.jsonl"
 }
 
 # Once a few batches are stored, the Collector goes without a word; another
@@ -202,17 +202,17 @@ killed_collector() {
 	local sender=''
 	start_collector "$dir/got-1.jsonl" && convert -q -o "$dir/sent.jsonl" "$@" || return 1
 	start_convert --endpoint "$url" "$@"
-	until [ "$(wc -l <"$dir/got-1.jsonl")" -ge 3 ] || ! kill -0 $sender 2>/dev/null; do
+	until [ "$(wc -l <"$dir/got-1.jsonl")" -ge 3 ] || ! kill -0 "$sender" 2>/dev/null; do
 		sleep 0.01
 	done
 	stop_collector KILL
-	if ! kill -0 $sender 2>/dev/null; then
+	if ! kill -0 "$sender" 2>/dev/null; then
 		echo "all was sent before the Collector could be killed"
 		return 1
 	fi
 	sleep 1
 	start_collector "$dir/got-2.jsonl"
-	wait $sender && retried && diff_spans -cut "$dir/sent.jsonl" "$dir"/got-[12].jsonl >"$dir/equal" || return 1
+	wait "$sender" && retried && diff_spans -cut "$dir/sent.jsonl" "$dir"/got-[12].jsonl >"$dir/equal" || return 1
 	paste -sd ';' "$dir/equal" | sed 's/;/; /g'
 }
 
@@ -225,7 +225,7 @@ halted_collector() {
 	OTEL_EXPORTER_OTLP_TIMEOUT=500 start_convert --endpoint "$url" $demo
 	sleep 1.5
 	kill -CONT "$collector"
-	wait $sender && retried && stop_collector && diff_spans "$dir/sent.jsonl" "$dir/got.jsonl"
+	wait "$sender" && retried && stop_collector && diff_spans "$dir/sent.jsonl" "$dir/got.jsonl"
 }
 
 # Fails with status 1 and one line that has all of the given words, within $1 s.

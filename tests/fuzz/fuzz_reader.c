@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	first = read_trace(trace, &text);
 	second = read_source(memory_source(&pieces), &again);
 	if (first.end != second.end || first.n_events != second.n_events ||
-	    strcmp(first.err.msg, second.err.msg) || first.err.offset != second.err.offset ||
+	    strcmp(first.err.msg, second.err.msg) != 0 || first.err.offset != second.err.offset ||
 	    !slice_eq(buf_view(&text), buf_view(&again)))
 		die("another result from small pieces: '%s', '%s'", first.err.msg, second.err.msg);
 	if (first.end != ST_END && first.end != ST_FORMAT)

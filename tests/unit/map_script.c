@@ -255,6 +255,7 @@ void map_world_load(struct map_world *w, const char *script)
 		for (size_t i = 0; i < c.n; i++)
 			map_world_text(w, c.words[i]);
 	}
+	map_world_tables(w);
 }
 
 enum status map_world_play(struct map_world *w, const char *script)
@@ -265,7 +266,7 @@ enum status map_world_play(struct map_world *w, const char *script)
 	while (!st && next_command(&script, &c)) {
 		if (!c.verb.len || slice_is(c.verb, "set"))
 			continue;
-		w->now = WORLD_BASE + c.time;
+		w->now = WORLD_BASE + w->late + c.time;
 		st = play(w, &c);
 	}
 	return st;

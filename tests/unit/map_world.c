@@ -59,7 +59,7 @@ static void put_string(struct buf *b, uint64_t id, struct slice text)
 }
 
 /* Stack N: main.fN (later gN), called by main.main. */
-static void load_tables(struct map_world *w, size_t g)
+static void load(struct map_world *w, size_t g)
 {
 	struct buf *b = &w->gens[g].bytes;
 	struct table_part strings = { .off = 1 }, stacks;
@@ -96,6 +96,12 @@ static void load_tables(struct map_world *w, size_t g)
 			 ST_OK);
 }
 
+void map_world_tables(struct map_world *w)
+{
+	for (size_t g = 0; g < WORLD_GENERATIONS; g++)
+		load(w, g);
+}
+
 enum status map_world_feed(struct map_world *w, struct event ev)
 {
 	ev.time = w->now;
@@ -121,8 +127,6 @@ enum status map_world_sync(struct map_world *w, bool has_clock)
 
 enum status map_world_start(struct map_world *w)
 {
-	for (size_t g = 0; g < WORLD_GENERATIONS; g++)
-		load_tables(w, g);
 	w->mapper = mapper_new(&w->opt, w->sink, &w->err);
 	if (!w->mapper)
 		return w->err.code;

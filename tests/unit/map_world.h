@@ -41,6 +41,7 @@ struct map_world {
 	struct span_sink sink; /* the records, unless a test takes another */
 	struct err err;
 	int64_t now;	     /* trace time */
+	int64_t late;	     /* of the script's events: added to their times */
 	int64_t wire_late;   /* how much less is recorded: see event.wire_time */
 	int64_t begin;	     /* of the capture, on the script's clock */
 	struct slice *texts; /* of every generation, by string id - 1; borrowed */
@@ -56,9 +57,10 @@ struct map_world {
 void map_world_init(struct map_world *w);
 void map_world_release(struct map_world *w);
 
-/* The id of a string in every generation: before map_world_start() only. */
+/* The id of a string in every generation; new ones before map_world_tables() only. */
 uint64_t map_world_text(struct map_world *w, struct slice text);
-/* Tables, the mapper, and the first sync event. */
+void map_world_tables(struct map_world *w);
+/* The mapper, and the first sync event. */
 enum status map_world_start(struct map_world *w);
 enum status map_world_sync(struct map_world *w, bool has_clock);
 /* At w->now, in the current generation. */
@@ -68,7 +70,7 @@ enum status map_world_finish(struct map_world *w);
 
 /* All of a script, from map_world_text() on, to the end. */
 enum status map_world_run(struct map_world *w, const char *script);
-/* The same in parts: texts and settings; then the events; then finish by hand. */
+/* The same in parts: texts, settings and tables; start; the events; finish. */
 void map_world_load(struct map_world *w, const char *script);
 enum status map_world_play(struct map_world *w, const char *script);
 

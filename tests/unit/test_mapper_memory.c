@@ -1,0 +1,159 @@
+/* The mapper without memory, and with more texts than its pools take. */
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include "tests/unit/map_world.h"
+#include "tests/unit/suites.h"
+
+/* Something of everything, over two generations and over every limit. */
+static const char busy[] =
+	"set spans_per_trace 4; set events_per_span 2;"
+	"1 g1 is Running; 2 g2 is Running; 3 g1 task 1 a; 4 g1 task 2 b 1; 5 g1 region 2 r;"
+	"6 g1 region 2 left_out; 7 g1 log 2 c m; 8 g1 log 1 c n; 9 g1 log 1 d o; 10 g1 go g3;"
+	"11 g3 runs; 12 g3 block s s1; 13 g1 syscall s2; 25 g1 back; 26 g2 wakes g3 s3;"
+	"27 g3 runs; 28 g3 block s s1; 200 g2 wakes g3; 201 g3 runs; 202 - gc; 203 g2 stw mark;"
+	"204 g2 stwend mark; 205 - sync +5; 206 g3 again Running; 207 - gcactive; 210 - gcend;"
+	"220 g3 block u s4; 400 g2 wakes g3 s5; 401 g3 runs; 402 g1 close 2 left_out;"
+	"403 g1 close 2 r; 404 g1 end 2; 405 g1 end 1; 406 g1 end 1; 407 g1 task 3 e 1;"
+	"408 g1 region 1 f; 409 g2 close 9 h; 410 g2 log 8 c m; 411 g2 region 0 i; 412 g2 log 0 c m;"
+	"413 g3 dies; 414 g2 block s s6";
+
+/* The world up to its first event: all memory that is not the mapper's. */
+static void prepare(struct map_world *w)
+{
+	map_world_init(w);
+	map_world_load(w, busy);
+}
+
+static enum status map_all(struct map_world *w)
+{
+	enum status st = map_world_start(w);
+
+	if (!st)
+		st = map_world_play(w, busy);
+	return st ? st : map_world_finish(w);
+}
+
+START_TEST(each_allocation_fails_in_turn)
+{
+	uint64_t n = 0, failed = 0, seen;
+	struct map_world w;
+	enum status st;
+
+	do {
+		prepare(&w);
+		mem_fail_at(++n);
+		st = map_all(&w);
+		seen = mem_count();
+		mem_fail_at(0);
+		ck_assert_msg(st == ST_OK || st == ST_NOMEM, "allocation %llu: %d %s",
+			      (unsigned long long)n, st, w.err.msg);
+		if (st) {
+			ck_assert_int_eq(w.err.code, ST_NOMEM);
+			ck_assert_str_ne(w.err.msg, "");
+			failed++;
+		}
+		map_world_release(&w);
+	} while (seen >= n);
+	ck_assert_int_eq(st, ST_OK);
+	ck_assert_uint_gt(failed, 50);
+}
+END_TEST
+
+/* A sink's refusal after any span, or an end after any event, leaves nothing behind. */
+START_TEST(given_up_anywhere)
+{
+	struct map_world w;
+
+	for (size_t i = 0; i < sizeof(busy); i++) {
+		char script[sizeof(busy)];
+
+		if (busy[i] != ';')
+			continue;
+		memcpy(script, busy, i);
+		script[i] = '\0';
+		prepare(&w);
+		ck_assert_int_eq(map_world_start(&w), ST_OK);
+		ck_assert_int_eq(map_world_play(&w, script), ST_OK);
+		map_world_release(&w);
+	}
+}
+END_TEST
+
+/* Fill the pool of names: the region's number i has the name "n<i>". */
+static void fill_names(struct map_world *w, size_t n)
+{
+	char *names = malloc(n * 8);
+
+	ck_assert_ptr_nonnull(names);
+	map_world_text(w, SLICE("a"));
+	map_world_text(w, SLICE("c"));
+	map_world_text(w, SLICE("sync"));
+	map_world_text(w, SLICE("m"));
+	for (size_t i = 0; i < n; i++) {
+		snprintf(names + 8 * i, 8, "n%zu", i);
+		/* Known to be new: not map_world_text(), which looks through all. */
+		w->texts[w->n_texts++] = slice_str(names + 8 * i);
+	}
+	map_world_tables(w);
+	ck_assert_int_eq(map_world_start(w), ST_OK);
+	for (size_t i = 0; i < n; i++) {
+		struct event ev = { .kind = EVENT_REGION_BEGIN,
+				    .wire = EV_USER_REGION_BEGIN,
+				    .g = 9,
+				    .args = { 0, 5 + i } };
+
+		w->now = WORLD_BASE + 1 + (int64_t)(2 * i);
+		ck_assert_int_eq(map_world_feed(w, ev), ST_OK);
+		w->now++;
+		ev.kind = EVENT_REGION_END;
+		ev.wire = EV_USER_REGION_END;
+		ck_assert_int_eq(map_world_feed(w, ev), ST_OK);
+	}
+	free(names);
+}
+
+START_TEST(more_names_than_the_pool_takes)
+{
+	const size_t n = MAX_POOLED_TEXTS + 3;
+	const struct span *a, *last;
+	struct map_world w;
+
+	map_world_init(&w);
+	w.opt.spans_per_capture = 100000;
+	fill_names(&w, n);
+	ck_assert_int_eq(map_world_play(&w,
+					"200000 g1 is Running; 200001 g1 task 1 a;"
+					"200002 g1 log 1 c m; 200010 g1 block sync;"
+					"200020 - wakes g1; 200021 g1 runs; 200030 g1 block sync;"
+					"200150 - wakes g1; 200151 g1 runs; 200200 g1 end 1"),
+			 ST_OK);
+	ck_assert_int_eq(map_world_finish(&w), ST_OK);
+	/* Spans keep their names; a category or a reason that finds no room is plain. */
+	last = records_find(&w.records, "n65538");
+	ck_assert_ptr_nonnull(last);
+	a = records_find(&w.records, "a");
+	ck_assert_uint_eq(a->n_events, 2);
+	ck_assert(slice_is(a->events[0].name, "log"));
+	ck_assert(
+		slice_is(span_attr(records_find(&w.records, "wait"), "flightspan.wait.reason")->str,
+			 "wait"));
+	ck_assert(slice_is(a->events[1].name, "wait"));
+	map_world_release(&w);
+}
+END_TEST
+
+Suite *mapper_memory_suite(void)
+{
+	Suite *s = suite_create("mapper_memory");
+	TCase *c = tcase_create("mapper_memory");
+
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, each_allocation_fails_in_turn);
+	tcase_add_test(c, given_up_anywhere);
+	tcase_add_test(c, more_names_than_the_pool_takes);
+	suite_add_tcase(s, c);
+	return s;
+}

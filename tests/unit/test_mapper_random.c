@@ -1,0 +1,366 @@
+/*
+ * Random captures that obey the scheduler's rules, and what must hold for any.
+ *
+ * The seed is printed; RANDOM_SEED=N takes another, RANDOM_RUNS=N more of them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "tests/unit/map_world.h"
+#include "tests/unit/suites.h"
+
+#define SEED 20261124u
+#define RUNS 2000u
+#define GOROUTINES 7
+#define TASKS 40
+#define DEPTH 6
+
+/* What the traced program knows: nothing that could not happen is made. */
+struct program {
+	struct map_world *w;
+	uint64_t random;
+	uint64_t next_task;
+	uint64_t open[TASKS]; /* tasks begun and not ended; 0: free */
+	struct {
+		unsigned int state;
+		uint64_t regions[DEPTH]; /* the tasks of its open regions */
+		size_t n_regions;
+		size_t unseen; /* regions begun before the capture */
+	} g[GOROUTINES];
+};
+
+static uint64_t below(struct program *p, uint64_t n)
+{
+	p->random ^= p->random << 13;
+	p->random ^= p->random >> 7;
+	p->random ^= p->random << 17;
+	return p->random % n;
+}
+
+static uint64_t text(struct program *p)
+{
+	static const char *const words[] = { "alpha", "beta", "gamma", "\xff\x00", "" };
+
+	return map_world_text(p->w, slice_str(words[below(p, 5)]));
+}
+
+static enum status feed(struct program *p, unsigned int kind, unsigned int wire, size_t g,
+			uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	struct event ev = { .kind = (uint8_t)kind,
+			    .wire = (uint8_t)wire,
+			    .g = (int64_t)g + 1,
+			    .args = { a0, a1, a2 } };
+
+	return map_world_feed(p->w, ev);
+}
+
+static enum status go(struct program *p, size_t id, int64_t by, unsigned int wire, unsigned int to)
+{
+	struct event ev = { .kind = EVENT_STATE_TRANSITION,
+			    .wire = (uint8_t)wire,
+			    .resource = RESOURCE_GOROUTINE,
+			    .id = (int64_t)id + 1,
+			    .g = by,
+			    .from = (uint8_t)p->g[id].state,
+			    .to = (uint8_t)to };
+
+	ev.args[0] = wire == EV_GO_BLOCK ? text(p) : 0;
+	if (wire_specs[wire].stack)
+		ev.args[wire_specs[wire].stack - 1] = below(p, 10);
+	p->g[id].state = to;
+	if (to == GO_NOT_EXIST)
+		p->g[id].n_regions = p->g[id].unseen = 0;
+	return map_world_feed(p->w, ev);
+}
+
+/* A task to speak of: open, ended, never seen, or none. */
+static uint64_t some_task(struct program *p)
+{
+	uint64_t open = p->open[below(p, TASKS)];
+
+	switch (below(p, 6)) {
+	case 0:
+		return BACKGROUND_TASK;
+	case 1:
+		return 1 + below(p, p->next_task);
+	case 2:
+		return 900 + below(p, 5); /* begun before the capture */
+	default:
+		return open ? open : 1;
+	}
+}
+
+static enum status begin_task(struct program *p, size_t g)
+{
+	size_t i = below(p, TASKS);
+	uint64_t parent = below(p, 3) ? some_task(p) : NO_TASK;
+
+	if (p->open[i])
+		return ST_OK;
+	p->open[i] = p->next_task++;
+	return feed(p, EVENT_TASK_BEGIN, EV_USER_TASK_BEGIN, g, p->open[i],
+		    parent ? parent : NO_TASK, text(p));
+}
+
+static enum status end_task(struct program *p, size_t g)
+{
+	size_t i = below(p, TASKS);
+	uint64_t id = p->open[i];
+
+	p->open[i] = 0;
+	if (id)
+		return feed(p, EVENT_TASK_END, EV_USER_TASK_END, g, id, 0, 0);
+	/* Twice, or begun before the capture. */
+	if (below(p, 8))
+		return ST_OK;
+	id = below(p, 2) ? 900 + below(p, 5) : 1 + below(p, p->next_task);
+	for (i = 0; i < TASKS; i++)
+		if (p->open[i] == id)
+			return ST_OK;
+	return id < p->next_task || id >= 900
+		       ? feed(p, EVENT_TASK_END, EV_USER_TASK_END, g, id, 0, 0)
+		       : ST_OK;
+}
+
+static enum status region(struct program *p, size_t g)
+{
+	uint64_t task;
+
+	if (below(p, 2)) {
+		if (p->g[g].n_regions == DEPTH)
+			return ST_OK;
+		task = some_task(p);
+		p->g[g].regions[p->g[g].n_regions++] = task;
+		return feed(p, EVENT_REGION_BEGIN, EV_USER_REGION_BEGIN, g, task, text(p), 0);
+	}
+	if (p->g[g].n_regions) {
+		task = p->g[g].regions[--p->g[g].n_regions];
+	} else {
+		if (!p->g[g].unseen)
+			return ST_OK;
+		p->g[g].unseen--;
+		task = 900 + below(p, 5);
+	}
+	return feed(p, EVENT_REGION_END, EV_USER_REGION_END, g, task, text(p), 0);
+}
+
+/* Something that a running goroutine does. */
+static enum status act(struct program *p, size_t g)
+{
+	size_t other = below(p, GOROUTINES);
+	int64_t self = (int64_t)g + 1;
+
+	switch (below(p, 12)) {
+	case 0:
+	case 1:
+		return begin_task(p, g);
+	case 2:
+	case 3:
+		return end_task(p, g);
+	case 4:
+	case 5:
+		return region(p, g);
+	case 6:
+		return feed(p, EVENT_LOG, EV_USER_LOG, g, some_task(p), text(p), text(p));
+	case 7:
+		return go(p, g, self, EV_GO_SYSCALL_BEGIN, GO_SYSCALL);
+	case 8:
+		if (!below(p, 8))
+			return go(p, g, self, EV_GO_DESTROY, GO_NOT_EXIST);
+		return go(p, g, self, EV_GO_STOP, GO_RUNNABLE);
+	case 9:
+		if (p->g[other].state == GO_NOT_EXIST)
+			return go(p, other, self, EV_GO_CREATE, GO_RUNNABLE);
+		if (p->g[other].state == GO_WAITING)
+			return go(p, other, self, EV_GO_UNBLOCK, GO_RUNNABLE);
+		return ST_OK;
+	default:
+		return go(p, g, self, EV_GO_BLOCK, GO_WAITING);
+	}
+}
+
+static enum status first_seen(struct program *p, size_t g)
+{
+	static const unsigned int states[] = { GO_RUNNABLE, GO_RUNNING, GO_WAITING, GO_SYSCALL };
+
+	p->g[g].unseen = below(p, 3);
+	return go(p, g, NO_GOROUTINE, EV_GO_STATUS, states[below(p, 4)]);
+}
+
+static enum status step(struct program *p)
+{
+	size_t g = below(p, GOROUTINES);
+
+	p->w->now += 1 + (int64_t)(below(p, 4) ? below(p, 8) : below(p, 150));
+	switch (p->g[g].state) {
+	case GO_UNDETERMINED:
+		return first_seen(p, g);
+	case GO_NOT_EXIST:
+		return below(p, 10) ? ST_OK : go(p, g, NO_GOROUTINE, EV_GO_CREATE, GO_RUNNABLE);
+	case GO_RUNNABLE:
+		return go(p, g, NO_GOROUTINE, EV_GO_START, GO_RUNNING);
+	case GO_WAITING:
+		return below(p, 6) ? ST_OK : go(p, g, NO_GOROUTINE, EV_GO_UNBLOCK, GO_RUNNABLE);
+	case GO_SYSCALL:
+		if (!below(p, 12))
+			return go(p, g, (int64_t)g + 1, EV_GO_DESTROY_SYSCALL, GO_NOT_EXIST);
+		return below(p, 2)
+			       ? go(p, g, (int64_t)g + 1, EV_GO_SYSCALL_END, GO_RUNNING)
+			       : go(p, g, (int64_t)g + 1, EV_GO_SYSCALL_END_BLOCKED, GO_RUNNABLE);
+	default:
+		return act(p, g);
+	}
+}
+
+/* A new generation states every goroutine once more. */
+static enum status next_generation(struct program *p)
+{
+	enum status st = map_world_sync(p->w, below(p, 4) != 0);
+
+	for (size_t g = 0; !st && g < GOROUTINES; g++)
+		if (p->g[g].state > GO_NOT_EXIST) {
+			p->w->now++;
+			st = go(p, g, NO_GOROUTINE, EV_GO_STATUS, p->g[g].state);
+		}
+	return st;
+}
+
+/* One capture, of the seed alone. */
+static void play(struct map_world *w, uint64_t seed)
+{
+	struct program p = { .w = w, .random = seed * 0x9e3779b97f4a7c15u + 1, .next_task = 1 };
+	uint64_t steps;
+
+	map_world_init(w);
+	w->opt.spans_per_trace = below(&p, 3) ? 2000 : 1 + (uint32_t)below(&p, 8);
+	w->opt.spans_per_capture = w->opt.spans_per_trace;
+	w->opt.events_per_span = below(&p, 3) ? 128 : (uint32_t)below(&p, 4);
+	map_world_load(w, "0 g1 log 0 alpha beta; 0 g1 log 0 gamma \xff");
+	ck_assert_int_eq(map_world_start(w), ST_OK);
+	steps = below(&p, 800);
+	for (uint64_t i = 0; i < steps; i++) {
+		enum status st = ST_OK;
+
+		if (w->gen < WORLD_GENERATIONS && !below(&p, 200))
+			st = next_generation(&p);
+		if (!st)
+			st = step(&p);
+		if (st)
+			ck_abort_msg("seed %llu: %s", (unsigned long long)seed, w->err.msg);
+	}
+	ck_assert_int_eq(map_world_finish(w), ST_OK);
+}
+
+static bool is_cut(const struct span *s)
+{
+	return span_attr(s, "flightspan.truncated");
+}
+
+static bool is(const struct span *s, const char *kind)
+{
+	return slice_is(span_attr(s, "flightspan.kind")->str, kind);
+}
+
+/* Check writes to a pipe for each assertion that holds: these are millions. */
+#define HOLDS(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			ck_abort_msg("seed %llu: not %s", (unsigned long long)seed, #condition);   \
+	} while (0)
+
+static void check_span(const struct records *r, const struct span *s, uint64_t seed)
+{
+	static const uint8_t none[TRACE_ID_BYTES];
+	const struct span *parent = records_parent(r, s);
+
+	HOLDS(memcmp(s->trace_id, none, TRACE_ID_BYTES) != 0);
+	HOLDS(memcmp(s->span_id, none, SPAN_ID_BYTES) != 0);
+	HOLDS(s->start_unix_ns <= s->end_unix_ns);
+	HOLDS(records_by_id(r, s->trace_id, s->span_id) == s); /* no other before it */
+	if (!memcmp(s->parent_id, none, SPAN_ID_BYTES)) {
+		HOLDS(is(s, "task") || is(s, "capture") ||
+		      span_attr(s, "flightspan.parent_task.id"));
+	} else {
+		HOLDS(parent);
+		HOLDS(is_cut(s) || s->start_unix_ns >= parent->start_unix_ns);
+		HOLDS(!is(parent, "wait") && !is(parent, "runtime"));
+	}
+	for (size_t i = 0; i < s->n_events; i++) {
+		HOLDS(s->events[i].time_unix_ns >= s->start_unix_ns);
+		HOLDS(!i || s->events[i].time_unix_ns >= s->events[i - 1].time_unix_ns);
+	}
+	HOLDS(!s->n_links || is(s, "wait"));
+}
+
+static void check_counts(const struct map_world *w, uint64_t seed)
+{
+	struct mapper_summary sum;
+	uint64_t dropped = 0, lost = 0, events = 0, waits = 0;
+
+	mapper_summarize(w->mapper, &sum);
+	for (size_t i = 0; i < w->records.n; i++) {
+		const struct span *s = &w->records.list[i];
+		const struct attr *a = span_attr(s, "flightspan.dropped_spans");
+
+		dropped += a ? (uint64_t)a->i : 0;
+		lost += s->dropped_events;
+		events += s->n_events;
+		waits += is(s, "wait");
+		HOLDS(s->n_events <= w->opt.events_per_span);
+	}
+	HOLDS(sum.spans == w->records.n);
+	HOLDS(sum.dropped_spans == dropped);
+	HOLDS(sum.dropped_events >= lost);
+	HOLDS(sum.logs + sum.waits == events + waits);
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+	const char *s = getenv(name);
+	uint64_t v;
+
+	return s && num_u64(slice_str(s), UINT64_MAX, &v) ? v : otherwise;
+}
+
+START_TEST(what_holds_for_any_capture)
+{
+	uint64_t first_seed = setting("RANDOM_SEED", SEED), runs = setting("RANDOM_RUNS", RUNS);
+	uint64_t spans = 0;
+
+	printf("mapper_random: seed %llu\n", (unsigned long long)first_seed);
+	for (uint64_t seed = first_seed; seed < first_seed + runs; seed++) {
+		struct map_world first, second;
+		struct buf x, y;
+
+		play(&first, seed);
+		for (size_t k = 0; k < first.records.n; k++)
+			check_span(&first.records, &first.records.list[k], seed);
+		check_counts(&first, seed);
+		spans += first.records.n;
+		play(&second, seed);
+		buf_init(&x, (size_t)1 << 24);
+		buf_init(&y, (size_t)1 << 24);
+		records_bytes(&first.records, &x);
+		records_bytes(&second.records, &y);
+		HOLDS(slice_eq(buf_view(&x), buf_view(&y)));
+		buf_release(&x);
+		buf_release(&y);
+		map_world_release(&first);
+		map_world_release(&second);
+	}
+	ck_assert_uint_gt(spans, 20 * runs);
+}
+END_TEST
+
+Suite *mapper_random_suite(void)
+{
+	Suite *s = suite_create("mapper_random");
+	TCase *c = tcase_create("mapper_random");
+
+	tcase_set_timeout(c, 300);
+	tcase_add_test(c, what_holds_for_any_capture);
+	suite_add_tcase(s, c);
+	return s;
+}
