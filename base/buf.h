@@ -32,10 +32,10 @@ void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_u8(struct buf *b, uint8_t byte);
 void buf_slice(struct buf *b, struct slice s);
 void buf_str(struct buf *b, const char *s);
-void buf_u64(struct buf *b, uint64_t v); /* decimal */
-void buf_i64(struct buf *b, int64_t v);  /* decimal */
+void buf_u64(struct buf *b, uint64_t v);		       /* decimal */
+void buf_i64(struct buf *b, int64_t v);			       /* decimal */
 void buf_hex(struct buf *b, const uint8_t *bytes, size_t len); /* lower case */
-void buf_uvarint(struct buf *b, uint64_t v);                    /* minimal LEB128 */
+void buf_uvarint(struct buf *b, uint64_t v);		       /* minimal LEB128 */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The contents, borrowed until the next append. */

@@ -12,7 +12,7 @@
 
 struct cursor {
 	struct slice in; /* the whole input */
-	size_t pos;      /* offset of the next unread byte, <= in.len */
+	size_t pos;	 /* offset of the next unread byte, <= in.len */
 };
 
 /* Start at the first byte of `in`; `in.ptr` may be NULL if it is empty. */

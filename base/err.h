@@ -14,13 +14,13 @@
 /* 0: go on; above 0: a normal end; below 0: failed. */
 enum status {
 	ST_OK = 0,
-	ST_END = 1,      /* no more items */
-	ST_FORMAT = -1,  /* bytes from outside break the rules */
-	ST_LIMIT = -2,   /* a named maximum (base/limits.h) is reached */
-	ST_NOMEM = -3,   /* out of memory */
-	ST_IO = -4,      /* the operating system refused */
-	ST_REMOTE = -5,  /* a peer refused or did not answer */
-	ST_CONFIG = -6,  /* the user's settings or arguments are wrong */
+	ST_END = 1,	/* no more items */
+	ST_FORMAT = -1, /* bytes from outside break the rules */
+	ST_LIMIT = -2,	/* a named maximum (base/limits.h) is reached */
+	ST_NOMEM = -3,	/* out of memory */
+	ST_IO = -4,	/* the operating system refused */
+	ST_REMOTE = -5, /* a peer refused or did not answer */
+	ST_CONFIG = -6, /* the user's settings or arguments are wrong */
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))
@@ -34,11 +34,14 @@ enum status {
 struct err {
 	enum status code;
 	uint64_t offset; /* byte offset in the input, or ERR_NO_OFFSET */
-	char msg[400];   /* one line, no newline, NUL-terminated */
+	char msg[400];	 /* one line, no newline, NUL-terminated */
 };
 
 /* An err that holds nothing yet. */
-#define ERR_INIT { .code = ST_OK, .offset = ERR_NO_OFFSET, .msg = "" }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		.code = ST_OK, .offset = ERR_NO_OFFSET, .msg = ""                                  \
+	}
 
 /* Fill `err` (may be NULL) and return `code`, so that callers can return it. */
 enum status err_set(struct err *err, enum status code, uint64_t offset, const char *fmt, ...)

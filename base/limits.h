@@ -18,53 +18,53 @@
 
 /* Reading. Offsets inside a generation are 32-bit. */
 #define MAX_GENERATION_BYTES ((size_t)2 << 30)
-#define MAX_BATCHES ((size_t)1 << 26)      /* of one generation */
-#define MAX_THREADS ((size_t)1 << 20)      /* of one trace */
-#define MAX_PROCS ((size_t)1 << 20)        /* of one trace */
-#define MAX_GOROUTINES ((size_t)1 << 26)   /* alive at once */
-#define MAX_OPEN_TASKS ((size_t)1 << 26)   /* alive at once */
-#define MAX_REGION_DEPTH ((size_t)1 << 20) /* on one goroutine */
-#define MAX_RANGES ((size_t)1 << 16)       /* in flight on one goroutine or proc */
-#define MAX_CPU_SAMPLES ((size_t)1 << 26)  /* of one generation */
+#define MAX_BATCHES ((size_t)1 << 26)	    /* of one generation */
+#define MAX_THREADS ((size_t)1 << 20)	    /* of one trace */
+#define MAX_PROCS ((size_t)1 << 20)	    /* of one trace */
+#define MAX_GOROUTINES ((size_t)1 << 26)    /* alive at once */
+#define MAX_OPEN_TASKS ((size_t)1 << 26)    /* alive at once */
+#define MAX_REGION_DEPTH ((size_t)1 << 20)  /* on one goroutine */
+#define MAX_RANGES ((size_t)1 << 16)	    /* in flight on one goroutine or proc */
+#define MAX_CPU_SAMPLES ((size_t)1 << 26)   /* of one generation */
 #define MAX_TABLE_RECORDS ((size_t)1 << 28) /* strings or stacks of one generation */
 
 /* Mapping. */
-#define MAX_ENDED_TASK_PAGES ((size_t)1 << 16)   /* of 4096 task ids each */
-#define MAX_POOLED_TEXTS ((size_t)1 << 16)       /* distinct stacks, names, reasons */
+#define MAX_ENDED_TASK_PAGES ((size_t)1 << 16) /* of 4096 task ids each */
+#define MAX_POOLED_TEXTS ((size_t)1 << 16)     /* distinct stacks, names, reasons */
 #define MAX_POOLED_BYTES ((size_t)32 << 20)
-#define MAX_STACK_TEXT ((size_t)1 << 20)         /* one stack while it is spelled */
+#define MAX_STACK_TEXT ((size_t)1 << 20) /* one stack while it is spelled */
 #define MAX_OPEN_TRACES ((size_t)1 << 24)
-#define MAX_HELD_SPANS ((size_t)1 << 26)         /* of all traces that are not sent yet */
-#define MAX_SPANS_PER_TRACE ((size_t)1 << 20)    /* whatever the settings say */
-#define MAX_RESIDENCY_DEPTH ((size_t)1 << 20)    /* open tasks and regions of a goroutine */
-#define RECENT_TASKS ((size_t)1 << 14)           /* ended tasks whose ids are remembered */
+#define MAX_HELD_SPANS ((size_t)1 << 26)      /* of all traces that are not sent yet */
+#define MAX_SPANS_PER_TRACE ((size_t)1 << 20) /* whatever the settings say */
+#define MAX_RESIDENCY_DEPTH ((size_t)1 << 20) /* open tasks and regions of a goroutine */
+#define RECENT_TASKS ((size_t)1 << 14)	      /* ended tasks whose ids are remembered */
 
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */
 #define DEFAULT_BATCH_BYTES ((size_t)3584 << 10) /* serialized, uncompressed */
-#define MIN_BATCH_BYTES ((size_t)256 << 10)      /* so that one resource and one span fit */
-#define MAX_BATCH_BYTES ((size_t)64 << 20)       /* OTLP's own limit for a request */
+#define MIN_BATCH_BYTES ((size_t)256 << 10)	 /* so that one resource and one span fit */
+#define MAX_BATCH_BYTES ((size_t)64 << 20)	 /* OTLP's own limit for a request */
 #define MAX_BATCH_SPANS ((size_t)8192)
-#define MAX_SPAN_BYTES ((size_t)1 << 20)        /* serialized; above it, events go first */
-#define MAX_RESOURCE_BYTES ((size_t)64 << 10)   /* serialized */
-#define MAX_RESPONSE_BYTES ((size_t)4 << 20)    /* of a receiver's answer */
+#define MAX_SPAN_BYTES ((size_t)1 << 20)	 /* serialized; above it, events go first */
+#define MAX_RESOURCE_BYTES ((size_t)64 << 10)	 /* serialized */
+#define MAX_RESPONSE_BYTES ((size_t)4 << 20)	 /* of a receiver's answer */
 #define MAX_RESPONSE_UNPACKED ((size_t)16 << 20) /* memory its messages may take */
-#define MAX_SERVER_TEXT 1024u                   /* of its words in our messages */
+#define MAX_SERVER_TEXT 1024u			 /* of its words in our messages */
 #define MAX_URL_BYTES 2048u
 
 /* Configuration: one file, and what its values come to after substitution. */
 #define MAX_CONFIG_FILE_BYTES ((size_t)1 << 20)
 #define MAX_CONFIG_NODES ((size_t)10000)
 #define MAX_CONFIG_DEPTH 32u
-#define MAX_CONFIG_PAIRS ((size_t)256) /* headers or attributes of one key */
+#define MAX_CONFIG_PAIRS ((size_t)256)		  /* headers or attributes of one key */
 #define MAX_CONFIG_VALUE_BYTES ((size_t)64 << 10) /* one value */
-#define MAX_CONFIG_BYTES ((size_t)16 << 20)       /* all memory of one loaded file */
+#define MAX_CONFIG_BYTES ((size_t)16 << 20)	  /* all memory of one loaded file */
 
 /* Statistics: what is over these is summed in a row of its own. */
-#define MAX_STATS_REASONS 62u  /* and kinds of stop */
-#define MAX_STATS_TYPES 1024u  /* of tasks; the same of regions */
+#define MAX_STATS_REASONS 62u /* and kinds of stop */
+#define MAX_STATS_TYPES 1024u /* of tasks; the same of regions */
 #define MAX_STATS_STACKS ((size_t)1 << 14)
 #define MAX_STATS_STACK_BYTES ((size_t)64 << 20)
-#define MAX_STATS_SITES ((size_t)1 << 20)    /* remembered per generation, else spelled anew */
-#define MAX_OPEN_REGIONS ((size_t)1 << 26)   /* at once */
+#define MAX_STATS_SITES ((size_t)1 << 20)  /* remembered per generation, else spelled anew */
+#define MAX_OPEN_REGIONS ((size_t)1 << 26) /* at once */
 
 #endif /* BASE_LIMITS_H */

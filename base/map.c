@@ -10,7 +10,8 @@ static uint64_t seed;
 /* The kernel hands every process 16 random bytes: no system call needed. */
 static void seed_once(void)
 {
-	const void *random = (const void *)getauxval(AT_RANDOM); // NOLINT(performance-no-int-to-ptr)
+	const void *random =
+		(const void *)getauxval(AT_RANDOM); // NOLINT(performance-no-int-to-ptr)
 
 	if (seed)
 		return;

@@ -21,9 +21,9 @@ struct map_slot {
 
 struct map {
 	struct map_slot *slots;
-	size_t n;    /* keys in use */
-	size_t mask; /* slots - 1; slots are a power of two; 0 with no slots */
-	size_t max;  /* keys allowed */
+	size_t n;	  /* keys in use */
+	size_t mask;	  /* slots - 1; slots are a power of two; 0 with no slots */
+	size_t max;	  /* keys allowed */
 	const char *what; /* for messages: "goroutines" */
 };
 

@@ -54,8 +54,8 @@ enum status mem_grow(void **p, size_t *cap, size_t need, size_t elem, size_t max
 	if (need <= *cap)
 		return ST_OK;
 	if (need > max || max > SIZE_MAX / elem)
-		return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "too many %s: the maximum is %zu", what,
-			       max);
+		return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "too many %s: the maximum is %zu",
+			       what, max);
 	want = *cap + *cap / 2 + 8;
 	if (want < need)
 		want = need;

@@ -32,12 +32,12 @@ static const struct unit sizes[] = {
 
 static struct slice from(struct slice s, size_t at)
 {
-	return (struct slice) { s.ptr + at, s.len - at };
+	return (struct slice){ s.ptr + at, s.len - at };
 }
 
 static struct slice upto(struct slice s, size_t end)
 {
-	return (struct slice) { s.ptr, end };
+	return (struct slice){ s.ptr, end };
 }
 
 static bool digit(struct slice s, size_t i)

@@ -16,10 +16,10 @@
 struct pool {
 	void **blocks;
 	size_t n_blocks, cap_blocks;
-	size_t used; /* objects taken from the last block */
-	void *free;  /* objects put back, chained through their first bytes */
-	size_t size; /* of an object */
-	size_t n, max;    /* objects in use, and allowed */
+	size_t used;	  /* objects taken from the last block */
+	void *free;	  /* objects put back, chained through their first bytes */
+	size_t size;	  /* of an object */
+	size_t n, max;	  /* objects in use, and allowed */
 	const char *what; /* for messages: "goroutines" */
 };
 

@@ -13,14 +13,14 @@
 enum exit_status {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1, /* input or delivery failed */
-	EXIT_USAGE = 2,  /* arguments or configuration are wrong */
+	EXIT_USAGE = 2,	 /* arguments or configuration are wrong */
 };
 
 struct command {
 	const char *name;
-	const char *args;    /* for the usage line */
-	const char *summary; /* one line for `flightspan help` */
-	const char *help;    /* the rest of `flightspan help NAME` */
+	const char *args;		   /* for the usage line */
+	const char *summary;		   /* one line for `flightspan help` */
+	const char *help;		   /* the rest of `flightspan help NAME` */
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 

@@ -239,8 +239,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 		cli_warn(path, &r.damage);
 	}
 	if (r.summary.late_ends)
-		log_debug("%s: %" PRIu64 " tasks ended more than once", path,
-			  r.summary.late_ends);
+		log_debug("%s: %" PRIu64 " tasks ended more than once", path, r.summary.late_ends);
 	if (!o->quiet && (names_file(p) || !p->output.path))
 		summary_print(stdout, path, &r);
 	return !(r.damaged && o->strict);

@@ -18,8 +18,8 @@ static int run(int argc, char **argv)
 	       "libraries: libcurl %s, protobuf-c %s, zstd %s, libdeflate %s, zlib %s,"
 	       " utf8proc %s\n",
 	       FLIGHTSPAN_VERSION, curl_version_info(CURLVERSION_NOW)->version,
-	       protobuf_c_version(), ZSTD_versionString(), LIBDEFLATE_VERSION_STRING,
-	       zlibVersion(), utf8proc_version());
+	       protobuf_c_version(), ZSTD_versionString(), LIBDEFLATE_VERSION_STRING, zlibVersion(),
+	       utf8proc_version());
 	return EXIT_DONE;
 }
 

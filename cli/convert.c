@@ -90,10 +90,9 @@ static enum status pump(struct reader *r, struct mapper *m, struct file_source *
 	}
 }
 
-static enum status convert_source(struct file_source *f, const char *path,
-				  struct mapper_options *o, struct span_sink sink,
-				  struct progress *bar, struct convert_result *result,
-				  struct err *err)
+static enum status convert_source(struct file_source *f, const char *path, struct mapper_options *o,
+				  struct span_sink sink, struct progress *bar,
+				  struct convert_result *result, struct err *err)
 {
 	enum status st = anchor_clock(f, o, err);
 	struct reader *r = st ? NULL : reader_open(file_source_bytes(f), err);

@@ -19,7 +19,7 @@ struct output_options {
 	const char *path; /* NULL: no file; "-": standard output */
 	enum otlp_format format;
 	const struct otlp_http_settings *http; /* NULL: no receiver */
-	struct resource resource;              /* copied */
+	struct resource resource;	       /* copied */
 };
 
 /* On success *out is the caller's until output_close(). */

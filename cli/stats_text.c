@@ -18,8 +18,9 @@ void stats_print_ns(struct buf *b, uint64_t ns)
 	static const struct {
 		uint64_t ns;
 		const char *name;
-	} units[] = { { 3600000000000u, "h" }, { 1000000000u, "s" }, { 1000000u, "ms" },
-		      { 1000u, "us" } };
+	} units[] = {
+		{ 3600000000000u, "h" }, { 1000000000u, "s" }, { 1000000u, "ms" }, { 1000u, "us" }
+	};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		double v = (double)ns / (double)units[i].ns;
@@ -159,8 +160,10 @@ static void put_blocks(struct buf *b, const struct stats_report *r)
 		if (r->blocks.list[i] != r->network)
 			put_shares_row(b, r->blocks.list[i], &r->all_blocks);
 	if (r->blocked_before.cut)
-		buf_printf(b, "  %" PRIu64 " more were blocked when the trace began, for an unknown"
-			   " reason.\n", r->blocked_before.cut);
+		buf_printf(b,
+			   "  %" PRIu64 " more were blocked when the trace began, for an unknown"
+			   " reason.\n",
+			   r->blocked_before.cut);
 }
 
 /* func file:line in the width of the page; a long path loses its head. */
@@ -177,8 +180,8 @@ static void put_frame(struct buf *b, const struct frame *f)
 	while (used + (path == file ? 0 : 3) + columns(path, strlen(path)) > COLUMNS &&
 	       (next = strchr(path + 1, '/')))
 		path = next;
-	buf_printf(b, "%*s%s %s%s%s\n", (int)FRAME_INDENT, "", func, path == file ? "" : "...", path,
-		   line);
+	buf_printf(b, "%*s%s %s%s%s\n", (int)FRAME_INDENT, "", func, path == file ? "" : "...",
+		   path, line);
 }
 
 static void put_stack(struct buf *b, size_t rank, const struct stats_stack *s)
@@ -288,7 +291,9 @@ static void put_runtime(struct buf *b, const struct stats_report *r)
 	put_row(b, SLICE("system calls"), &r->syscalls);
 	put_row(b, SLICE("scheduling latency"), &r->latency);
 	if (r->coroutine_switches)
-		buf_printf(b, "  %" PRIu64 " coroutine switches ran a goroutine without queueing it.\n",
+		buf_printf(b,
+			   "  %" PRIu64
+			   " coroutine switches ran a goroutine without queueing it.\n",
 			   r->coroutine_switches);
 	put_head(b, "Garbage collection");
 	put_row(b, SLICE("concurrent mark"), &r->gc_mark);
@@ -318,7 +323,8 @@ void stats_print_text(struct buf *b, const struct stats_report *r, const struct 
 	put_states(b, r);
 	put_rows(b, "Tasks by type", &r->tasks);
 	if (r->unmatched_task_ends)
-		buf_printf(b, "  %" PRIu64 " ends of tasks begun before the trace, or ended twice.\n",
+		buf_printf(b,
+			   "  %" PRIu64 " ends of tasks begun before the trace, or ended twice.\n",
 			   r->unmatched_task_ends);
 	put_rows(b, "Regions by type", &r->regions);
 	put_stacks(b, r);

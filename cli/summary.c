@@ -18,7 +18,10 @@ const char *summary_duration(uint64_t ns, char *text)
 
 		if (ns < units[i].ns)
 			continue;
-		snprintf(text, DURATION_BYTES, v < 10 ? "%.2f %s" : v < 100 ? "%.1f %s" : "%.0f %s",
+		snprintf(text, DURATION_BYTES,
+			 v < 10	   ? "%.2f %s"
+			 : v < 100 ? "%.1f %s"
+				   : "%.0f %s",
 			 v, units[i].unit);
 		return text;
 	}
@@ -82,7 +85,8 @@ void summary_print(FILE *out, const char *path, const struct convert_result *r)
 	print_count(out, s->logs, "log", "logs");
 	fputc('\n', out);
 	if (s->dropped_spans || s->dropped_events)
-		fprintf(out, "  over the limits: %" PRIu64 " spans and %" PRIu64 " events left out\n",
+		fprintf(out,
+			"  over the limits: %" PRIu64 " spans and %" PRIu64 " events left out\n",
 			s->dropped_spans, s->dropped_events);
 	if (!s->has_clock)
 		fputs("  the trace has no clock: its end is taken for the file's time\n", out);
@@ -99,8 +103,7 @@ static void print_size(FILE *out, uint64_t bytes)
 		fprintf(out, "%" PRIu64 " bytes", bytes);
 }
 
-void summary_print_output(FILE *out, const char *path, const char *format,
-			  const struct output *o)
+void summary_print_output(FILE *out, const char *path, const char *format, const struct output *o)
 {
 	const struct otlp_http_stats *http = output_http_stats(o);
 	char name[256];
@@ -113,8 +116,7 @@ void summary_print_output(FILE *out, const char *path, const char *format,
 	}
 	if (!http)
 		return;
-	fprintf(out, "%" PRIu64 " spans acknowledged by %s (", http->spans_accepted,
-		output_url(o));
+	fprintf(out, "%" PRIu64 " spans acknowledged by %s (", http->spans_accepted, output_url(o));
 	print_size(out, http->bytes_compressed);
 	fprintf(out, " in %" PRIu64 " requests, %" PRIu64 " retries)\n", http->requests,
 		http->retries);

@@ -13,8 +13,7 @@
 void summary_print(FILE *out, const char *path, const struct convert_result *r);
 
 /* Where the spans went. `path` NULL: not to a file. */
-void summary_print_output(FILE *out, const char *path, const char *format,
-			  const struct output *o);
+void summary_print_output(FILE *out, const char *path, const char *format, const struct output *o);
 
 /* "1.23 ms": at most three significant places; `text` has room for 24 bytes. */
 const char *summary_duration(uint64_t ns, char *text);

@@ -11,7 +11,7 @@ struct arena_piece {
 
 void arena_init(struct arena *p, size_t max_bytes)
 {
-	*p = (struct arena) { .max = max_bytes };
+	*p = (struct arena){ .max = max_bytes };
 }
 
 void arena_release(struct arena *p)

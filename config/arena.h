@@ -16,7 +16,7 @@ struct arena_piece;
 
 struct arena {
 	struct arena_piece *pieces; /* the newest first */
-	size_t total;		   /* bytes of all pieces */
+	size_t total;		    /* bytes of all pieces */
 	size_t max;
 };
 

@@ -10,7 +10,7 @@ static const char *get_process(void *arg, const char *name)
 
 struct env env_process(void)
 {
-	return (struct env) { .get = get_process };
+	return (struct env){ .get = get_process };
 }
 
 struct slice env_get(const struct env *env, const char *name)

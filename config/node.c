@@ -22,7 +22,7 @@ struct builder {
 
 void doc_init(struct doc *d)
 {
-	*d = (struct doc) { .name = "" };
+	*d = (struct doc){ .name = "" };
 	arena_init(&d->arena, MAX_CONFIG_BYTES);
 }
 
@@ -55,7 +55,7 @@ enum status doc_at(const struct doc *d, struct place place, struct err *err)
 
 static struct place from_mark(yaml_mark_t mark)
 {
-	return (struct place) { mark.line + 1, mark.column + 1 };
+	return (struct place){ mark.line + 1, mark.column + 1 };
 }
 
 /* An error at the current event. */
@@ -80,7 +80,7 @@ static struct place from_offset(struct slice bytes, size_t offset)
 	for (size_t i = 0; i < offset && i < bytes.len; i++) {
 		place.column++;
 		if (bytes.ptr[i] == '\n')
-			place = (struct place) { place.line + 1, 1 };
+			place = (struct place){ place.line + 1, 1 };
 	}
 	return place;
 }
@@ -132,7 +132,7 @@ static enum status keep_text(struct builder *b, struct slice text, struct slice 
 
 	if (!copy)
 		return arena_failed(err);
-	*out = (struct slice) { (const uint8_t *)copy, text.len };
+	*out = (struct slice){ (const uint8_t *)copy, text.len };
 	return ST_OK;
 }
 
@@ -172,7 +172,7 @@ static struct place place_in_scalar(const struct builder *b, struct slice source
 
 	if (start.line != b->event.end_mark.line || (width != n && width != n + 2))
 		return place;
-	place.column += count_characters((struct slice) { source.ptr, offset }) + (width - n) / 2;
+	place.column += count_characters((struct slice){ source.ptr, offset }) + (width - n) / 2;
 	return place;
 }
 
@@ -243,7 +243,7 @@ static enum status map_key(struct builder *b, const struct node *map, struct sli
 
 	if (b->event.type != YAML_SCALAR_EVENT)
 		return refuse(b, err, ST_CONFIG, "a key must be plain text");
-	text = (struct slice) { b->event.data.scalar.value, b->event.data.scalar.length };
+	text = (struct slice){ b->event.data.scalar.value, b->event.data.scalar.length };
 	st = check_properties(b, b->event.data.scalar.anchor, b->event.data.scalar.tag, err);
 	if (st)
 		return st;

@@ -29,14 +29,14 @@ enum status pairs_grow(struct setting_pairs old, size_t more, struct arena *aren
 		return arena_failed(err);
 	if (old.n)
 		memcpy(ptr, old.ptr, old.n * sizeof(*ptr));
-	*out = (struct setting_pairs) { ptr, old.n };
+	*out = (struct setting_pairs){ ptr, old.n };
 	return ST_OK;
 }
 
 static struct slice trim(struct slice s)
 {
 	while (s.len && (*s.ptr == ' ' || *s.ptr == '\t'))
-		s = (struct slice) { s.ptr + 1, s.len - 1 };
+		s = (struct slice){ s.ptr + 1, s.len - 1 };
 	while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
 		s.len--;
 	return s;
@@ -51,7 +51,7 @@ static bool is_text(struct slice s)
 
 		if (n <= 0 || !c)
 			return false;
-		s = (struct slice) { s.ptr + n, s.len - (size_t)n };
+		s = (struct slice){ s.ptr + n, s.len - (size_t)n };
 	}
 	return true;
 }
@@ -76,7 +76,7 @@ static enum status decode(struct slice in, struct arena *arena, const char **out
 		}
 		copy[n++] = (char)byte;
 	}
-	if (!is_text((struct slice) { (const uint8_t *)copy, n }))
+	if (!is_text((struct slice){ (const uint8_t *)copy, n }))
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET, "what it decodes to is not UTF-8");
 	*out = copy;
 	return ST_OK;
@@ -92,8 +92,8 @@ static enum status parse_pair(struct slice member, struct arena *arena, struct s
 
 	if (!equals)
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET, "an entry is not name=value");
-	name = trim((struct slice) { member.ptr, (size_t)(equals - member.ptr) });
-	value = trim((struct slice) { equals + 1, member.len - (size_t)(equals - member.ptr) - 1 });
+	name = trim((struct slice){ member.ptr, (size_t)(equals - member.ptr) });
+	value = trim((struct slice){ equals + 1, member.len - (size_t)(equals - member.ptr) - 1 });
 	if (!name.len)
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET, "an entry has no name");
 	st = decode(name, arena, &pair.name, err);
@@ -113,16 +113,16 @@ enum status pairs_parse(struct slice text, struct arena *arena, struct setting_p
 
 	for (size_t i = 0; i < text.len; i++)
 		members += text.ptr[i] == ',';
-	st = pairs_grow((struct setting_pairs) { 0 }, members, arena, &pairs, err);
+	st = pairs_grow((struct setting_pairs){ 0 }, members, arena, &pairs, err);
 	while (!st && text.len) {
 		const uint8_t *comma = memchr(text.ptr, ',', text.len);
 		size_t len = comma ? (size_t)(comma - text.ptr) : text.len;
-		struct slice member = trim((struct slice) { text.ptr, len });
+		struct slice member = trim((struct slice){ text.ptr, len });
 
 		if (member.len)
 			st = parse_pair(member, arena, &pairs, err);
 		len += comma != NULL;
-		text = (struct slice) { text.ptr + len, text.len - len };
+		text = (struct slice){ text.ptr + len, text.len - len };
 	}
 	if (!st)
 		*out = pairs;

@@ -25,7 +25,7 @@ MUST_CHECK enum status pairs_grow(struct setting_pairs old, size_t more, struct 
  * Read the whole text or nothing. What is wrong is told without any part of it:
  * ST_CONFIG, ST_LIMIT or ST_NOMEM. Values are strings, of ORIGIN_ENV.
  */
-MUST_CHECK enum status pairs_parse(struct slice text, struct arena *arena, struct setting_pairs *out,
-				   struct err *err);
+MUST_CHECK enum status pairs_parse(struct slice text, struct arena *arena,
+				   struct setting_pairs *out, struct err *err);
 
 #endif /* CONFIG_PAIRS_H */

@@ -29,7 +29,7 @@ bool record_set(struct setting_record *record, const struct key *k, const struct
 		return false;
 	value_store(k, &v, record);
 	if (record)
-		record->given[schema_index(k)] = (struct setting_given) {
+		record->given[schema_index(k)] = (struct setting_given){
 			.origin = in->origin,
 			.text = (const char *)in->text.ptr,
 			.variable = in->variable,
@@ -81,7 +81,7 @@ static enum status split_texts(struct arena *arena, const char *text, struct set
 		size_t len = strcspn(text, ", ");
 
 		out->ptr[out->n] =
-			arena_text(arena, (struct slice) { (const uint8_t *)text, len }, err);
+			arena_text(arena, (struct slice){ (const uint8_t *)text, len }, err);
 		if (!out->ptr[out->n])
 			return arena_failed(err);
 		out->n++;
@@ -120,7 +120,7 @@ static enum status env_attributes(struct settings *s, struct setting_record *rec
 {
 	char expected[VALUE_EXPECTED_CHARS];
 	enum status st =
-		pairs_grow((struct setting_pairs) { 0 }, read.n, &s->state->doc.arena, out, err);
+		pairs_grow((struct setting_pairs){ 0 }, read.n, &s->state->doc.arena, out, err);
 
 	for (size_t i = 0; !st && i < read.n; i++) {
 		const struct key *k = schema_by_attribute(slice_str(read.ptr[i].name));
@@ -188,8 +188,8 @@ static enum status env_scalar(struct settings *s, struct setting_record *record,
 			snprintf(ms, sizeof(ms), "%llums", (unsigned long long)number);
 		text = slice_str(ms);
 	}
-	in.text = (struct slice) { (const uint8_t *)arena_text(&s->state->doc.arena, text, err),
-				   text.len };
+	in.text = (struct slice){ (const uint8_t *)arena_text(&s->state->doc.arena, text, err),
+				  text.len };
 	if (!in.text.ptr)
 		return arena_failed(err);
 	*used = record_set(record, k, &in, expected);

@@ -53,7 +53,7 @@ static bool read_float(struct slice s, double *out)
 		return false;
 	}
 	if (minus || (s.len && s.ptr[0] == '+'))
-		rest = (struct slice) { s.ptr + 1, s.len - 1 };
+		rest = (struct slice){ s.ptr + 1, s.len - 1 };
 	if (!slice_is(rest, ".inf") && !slice_is(rest, ".Inf") && !slice_is(rest, ".INF"))
 		return false;
 	*out = minus ? -HUGE_VAL : HUGE_VAL;

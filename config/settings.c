@@ -25,7 +25,7 @@ void settings_release(struct settings *s)
 	if (s->state)
 		doc_release(&s->state->doc);
 	mem_free(s->state);
-	*s = (struct settings) { 0 };
+	*s = (struct settings){ 0 };
 }
 
 /* What depends on more than one key. Done again after each flag. */
@@ -83,7 +83,7 @@ static enum status env_exporter(struct settings *s, struct err *err)
 
 static enum status start(struct settings *s, const struct env *env, struct err *err)
 {
-	*s = (struct settings) { .state = mem_zalloc(sizeof(*s->state)) };
+	*s = (struct settings){ .state = mem_zalloc(sizeof(*s->state)) };
 	if (!s->state)
 		return err_nomem(err, "the configuration");
 	doc_init(&s->state->doc);
@@ -149,7 +149,7 @@ static const struct key *resolve(const struct settings *s, const char *path, siz
 		return k->path ? k : NULL;
 	}
 	if (to)
-		number = (struct slice) { (const uint8_t *)from + 1, (size_t)(to - from) - 1 };
+		number = (struct slice){ (const uint8_t *)from + 1, (size_t)(to - from) - 1 };
 	if (!num_u64(number, SIZE_MAX, &i) || i >= s->exporters.n)
 		return NULL;
 	*entry = (size_t)i;

@@ -19,7 +19,7 @@ static bool is(struct slice s, size_t at, char c)
 
 static struct slice part(struct slice s, size_t from, size_t to)
 {
-	return (struct slice) { s.ptr + from, to - from };
+	return (struct slice){ s.ptr + from, to - from };
 }
 
 /*

@@ -86,7 +86,7 @@ static bool same_word(struct slice a, struct slice b)
 static bool next_word(const char **words, struct slice *word)
 {
 	*words += strspn(*words, " ");
-	*word = (struct slice) { (const uint8_t *)*words, strcspn(*words, " ") };
+	*word = (struct slice){ (const uint8_t *)*words, strcspn(*words, " ") };
 	*words += word->len;
 	return word->len > 0;
 }

@@ -20,11 +20,11 @@
 #define DIST_POWERS (64u - DIST_STEPS_LOG + 1)
 
 struct dist {
-	uint64_t count; /* whole intervals */
+	uint64_t count;			   /* whole intervals */
 	uint64_t total_ns, min_ns, max_ns; /* of them; 0 without one; total saturates */
-	uint64_t cut;    /* intervals cut by an edge of the trace */
-	uint64_t cut_ns; /* what of them is inside the trace */
-	uint64_t *buckets[DIST_POWERS]; /* DIST_STEPS counts each, or NULL: all 0 */
+	uint64_t cut;			   /* intervals cut by an edge of the trace */
+	uint64_t cut_ns;		   /* what of them is inside the trace */
+	uint64_t *buckets[DIST_POWERS];	   /* DIST_STEPS counts each, or NULL: all 0 */
 };
 
 /* Starts as all zeros. */

@@ -22,10 +22,10 @@ struct id_seed {
 /* What tells one span from every other of the same service. */
 struct id_key {
 	enum id_kind kind;
-	uint64_t number;   /* task id, goroutine id, ... */
-	uint64_t number2;  /* a second one, or 0 */
-	int64_t time;      /* ns on the trace's clock, as recorded */
-	uint64_t cut;      /* 0: whole; else the capture whose edge cut it (id_cut) */
+	uint64_t number;  /* task id, goroutine id, ... */
+	uint64_t number2; /* a second one, or 0 */
+	int64_t time;	  /* ns on the trace's clock, as recorded */
+	uint64_t cut;	  /* 0: whole; else the capture whose edge cut it (id_cut) */
 };
 
 /* What the service is called; any of the three may be empty. */

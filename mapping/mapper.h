@@ -18,9 +18,9 @@ struct mapper;
 struct mapper_options {
 	/* Identity of the service, hashed into every id. */
 	struct slice service_name, service_namespace, service_instance;
-	uint64_t spans_over_ns;  /* a wait this long is a child span */
+	uint64_t spans_over_ns;	 /* a wait this long is a child span */
 	uint64_t events_over_ns; /* a wait this long is an event */
-	bool stacks;             /* attach stacks to waits */
+	bool stacks;		 /* attach stacks to waits */
 	bool regions, logs;
 	bool gc, stop_the_world; /* spans of the capture trace */
 	uint32_t events_per_span;
@@ -42,21 +42,21 @@ void mapper_options_default(struct mapper_options *o);
 struct mapper_summary {
 	uint64_t events, generations;
 	uint64_t spans, tasks, regions, logs, waits; /* sent; waits: spans and events of them */
-	uint64_t traces;       /* with at least one task */
-	uint64_t cut_tasks;    /* open at one of the capture's edges */
-	uint64_t late_ends;    /* ends of tasks that had ended already */
+	uint64_t traces;			     /* with at least one task */
+	uint64_t cut_tasks;			     /* open at one of the capture's edges */
+	uint64_t late_ends;			     /* ends of tasks that had ended already */
 	uint64_t dropped_events, dropped_spans, stacks_left_out;
-	bool has_clock;        /* all wall times are from the trace itself */
+	bool has_clock; /* all wall times are from the trace itself */
 	struct {
 		bool any;
 		char name[128]; /* repaired and cut, NUL-terminated */
 		uint64_t duration_ns;
 		bool cut;
 		uint8_t trace_id[TRACE_ID_BYTES];
-		uint64_t wait_ns;  /* its longest single wait, below it in the tree or its own */
+		uint64_t wait_ns; /* its longest single wait, below it in the tree or its own */
 		char reason[64];
-		char where[160];   /* innermost frame of that wait outside the runtime and sync */
-		char waker[160];   /* the same of who ended it, empty if unknown */
+		char where[160]; /* innermost frame of that wait outside the runtime and sync */
+		char waker[160]; /* the same of who ended it, empty if unknown */
 	} slowest;
 };
 

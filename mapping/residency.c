@@ -60,8 +60,8 @@ enum status goroutine_push(struct goroutine *g, struct node *n, struct err *err)
 
 	if (g->n_entries == g->cap_entries)
 		prune(g);
-	st = mem_grow((void **)&g->entries, &g->cap_entries, g->n_entries + 1,
-		      sizeof(*g->entries), MAX_RESIDENCY_DEPTH, "open tasks and regions", err);
+	st = mem_grow((void **)&g->entries, &g->cap_entries, g->n_entries + 1, sizeof(*g->entries),
+		      MAX_RESIDENCY_DEPTH, "open tasks and regions", err);
 	if (!st)
 		g->entries[g->n_entries++] = handle_to(n);
 	return st;

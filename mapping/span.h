@@ -60,13 +60,13 @@ struct span_link {
 
 struct span {
 	uint8_t trace_id[TRACE_ID_BYTES]; /* never all zero */
-	uint8_t span_id[SPAN_ID_BYTES];   /* never all zero */
+	uint8_t span_id[SPAN_ID_BYTES];	  /* never all zero */
 	uint8_t parent_id[SPAN_ID_BYTES]; /* all zero: a root, nothing is sent */
 	enum span_scope scope;
 	struct slice name;
 	uint64_t start_unix_ns;
 	uint64_t end_unix_ns; /* >= start_unix_ns */
-	uint32_t flags;       /* SPAN_FLAG_* */
+	uint32_t flags;	      /* SPAN_FLAG_* */
 	const struct attr *attrs;
 	size_t n_attrs;
 	const struct span_event *events; /* in time order */

@@ -20,7 +20,7 @@ struct stackpool {
 	struct map by_hash; /* text hash -> struct pooled */
 	struct buf scratch;
 	size_t max_text;   /* bytes of one stack's text */
-	size_t bytes;      /* of all texts */
+	size_t bytes;	   /* of all texts */
 	uint64_t left_out; /* stacks over the maximum */
 };
 

@@ -30,8 +30,8 @@ struct stats_report {
 	bool has_wall;
 	int64_t wall_sec; /* Unix time */
 	uint32_t wall_nsec;
-	uint64_t gomaxprocs; /* the last value of the metric; 0: never told */
-	uint64_t n_threads;  /* distinct threads of events, stack samples left aside */
+	uint64_t gomaxprocs;	   /* the last value of the metric; 0: never told */
+	uint64_t n_threads;	   /* distinct threads of events, stack samples left aside */
 	uint64_t goroutines_seen;  /* an id used again after its goroutine's end counts again */
 	uint64_t goroutines_alive; /* in a state other than NotExist at the end */
 	/* Time in each state, summed over goroutines, clipped to the trace; by enum go_state. */
@@ -41,7 +41,7 @@ struct stats_report {
 	struct stats_rows blocks;
 	struct dist all_blocks;
 	const struct stats_row *network; /* of blocks: the reason "network"; or NULL */
-	struct dist blocked_before; /* only cut: first seen Waiting, so of unknown reason */
+	struct dist blocked_before;	 /* only cut: first seen Waiting, so of unknown reason */
 	/* The stacks goroutines stopped at, by time blocked inside the trace. */
 	const struct stats_stack *top[STATS_TOP_STACKS];
 	size_t n_top, n_stacks;
@@ -69,10 +69,10 @@ struct stats_report {
 	struct stats_rows regions;
 
 	/* RangeBegin until RangeEnd; first seen by RangeActive: cut. */
-	struct dist gc_mark;     /* "GC concurrent mark phase": count + cut cycles */
+	struct dist gc_mark;	 /* "GC concurrent mark phase": count + cut cycles */
 	struct dist mark_assist; /* by goroutine */
-	struct dist sweep;       /* by proc */
-	struct stats_rows stw;   /* by kind; then over all */
+	struct dist sweep;	 /* by proc */
+	struct stats_rows stw;	 /* by kind; then over all */
 	struct dist all_stw;
 };
 

@@ -18,17 +18,17 @@
 
 struct stats_row {
 	struct slice name; /* any bytes */
-	bool rest;         /* the names that found no place */
-	uint32_t index;    /* order of first appearance; of rest: the table's maximum */
+	bool rest;	   /* the names that found no place */
+	uint32_t index;	   /* order of first appearance; of rest: the table's maximum */
 	struct dist dist;
 };
 
 struct stats_rows {
 	struct stats_row **list; /* rows in use, by appearance until stats_rows_sort() */
-	size_t n, cap, max;      /* max counts without rest */
-	struct stats_row *rest;  /* in list too; NULL until it is needed */
+	size_t n, cap, max;	 /* max counts without rest */
+	struct stats_row *rest;	 /* in list too; NULL until it is needed */
 	struct stats_row *low[STATS_LOW_IDS]; /* by string id, this generation */
-	struct map by_id;   /* the same for the other ids */
+	struct map by_id;		      /* the same for the other ids */
 	struct map by_text; /* hash of the name; the next key where that is taken */
 };
 

@@ -112,8 +112,7 @@ static enum status find_text(struct stats_stacks *t, const struct event *ev,
 	text = buf_view(&t->scratch);
 	key = XXH3_64bits_withSeed(text.len ? text.ptr : (const uint8_t *)"", text.len,
 				   reason->index);
-	while ((s = map_get(&t->by_text, key)) &&
-	       (s->reason != reason || !slice_eq(s->text, text)))
+	while ((s = map_get(&t->by_text, key)) && (s->reason != reason || !slice_eq(s->text, text)))
 		key++;
 	*out = s ? s : &t->rest;
 	if (s || t->by_text.n >= MAX_STATS_STACKS || text.len > MAX_STATS_STACK_BYTES - t->bytes)

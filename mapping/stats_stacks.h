@@ -16,11 +16,11 @@
 #include "mapping/stats_rows.h"
 
 struct stats_stack {
-	const struct stats_row *reason; /* NULL in rest */
+	const struct stats_row *reason;	  /* NULL in rest */
 	uint64_t count, total_ns, max_ns; /* of whole blocks */
 	uint64_t cut, cut_ns; /* blocks that do not end in the trace: that much is inside */
-	struct slice text; /* the frames, for stats_frame_next() alone */
-	uint8_t *owned;    /* the bytes of text: the table's */
+	struct slice text;    /* the frames, for stats_frame_next() alone */
+	uint8_t *owned;	      /* the bytes of text: the table's */
 	uint32_t n_frames;
 };
 

@@ -36,11 +36,11 @@ struct stats_task {
 
 struct stats_go {
 	int64_t id;
-	int64_t since; /* in this state */
-	uint8_t state; /* enum go_state */
-	bool cut;      /* it was in this state before the trace */
-	struct dist *dist;         /* where the stay counts, if it ends; NULL: nowhere */
-	struct stats_stack *stack; /* where it blocked; NULL: it does not */
+	int64_t since;		      /* in this state */
+	uint8_t state;		      /* enum go_state */
+	bool cut;		      /* it was in this state before the trace */
+	struct dist *dist;	      /* where the stay counts, if it ends; NULL: nowhere */
+	struct stats_stack *stack;    /* where it blocked; NULL: it does not */
 	struct stats_region *regions; /* open, innermost first */
 	struct stats_range assist, stw;
 	struct stats_row *stw_kind;
@@ -59,7 +59,7 @@ struct stats {
 	struct pool go_pool, task_pool, region_pool, proc_pool;
 	struct stats_range gc;
 	struct stats_go *few[STATS_FEW]; /* by id modulo; NULL or in goroutines */
-	int64_t few_threads[STATS_FEW];  /* by id modulo: counted already */
+	int64_t few_threads[STATS_FEW];	 /* by id modulo: counted already */
 };
 
 static inline uint64_t stats_ns(int64_t since, int64_t until)
@@ -81,8 +81,7 @@ void stats_go_finish(struct stats *s);
 /* stats_user.c */
 MUST_CHECK enum status stats_task_begin(struct stats *s, const struct event *ev, struct err *err);
 MUST_CHECK enum status stats_task_end(struct stats *s, const struct event *ev, struct err *err);
-MUST_CHECK enum status stats_region_begin(struct stats *s, const struct event *ev,
-					  struct err *err);
+MUST_CHECK enum status stats_region_begin(struct stats *s, const struct event *ev, struct err *err);
 MUST_CHECK enum status stats_region_end(struct stats *s, const struct event *ev, struct err *err);
 /* Count the open regions of a goroutine that ends as cut, and forget them. */
 void stats_regions_cut(struct stats *s, struct stats_go *g, int64_t now);

@@ -183,7 +183,7 @@ const char *event_kind_name(unsigned int kind)
 const char *go_state_name(unsigned int state)
 {
 	static const char *const names[] = { "Undetermined", "NotExist", "Runnable",
-					     "Running",      "Waiting",  "Syscall" };
+					     "Running",	     "Waiting",	 "Syscall" };
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "Bad";
 }

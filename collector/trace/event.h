@@ -54,32 +54,32 @@ enum resource_kind { RESOURCE_NONE, RESOURCE_GOROUTINE, RESOURCE_PROC };
 #define NO_THREAD (-1)
 #define NO_PROC (-1)
 #define NO_GOROUTINE (-1)
-#define NO_TASK UINT64_MAX    /* parent of a task without one */
-#define BACKGROUND_TASK 0u    /* of regions and logs outside every task */
+#define NO_TASK UINT64_MAX /* parent of a task without one */
+#define BACKGROUND_TASK 0u /* of regions and logs outside every task */
 
 struct tables; /* the generation's strings and stacks: tables.h */
 
 /* The sync batch's clock reading (since 1.25): section 2.7. */
 struct clock_snapshot {
-	int64_t trace_ns; /* the instant in trace time */
-	uint64_t mono_ns; /* the same instant on the OS monotonic clock */
-	int64_t wall_sec; /* and on the wall clock, Unix time */
+	int64_t trace_ns;   /* the instant in trace time */
+	uint64_t mono_ns;   /* the same instant on the OS monotonic clock */
+	int64_t wall_sec;   /* and on the wall clock, Unix time */
 	uint64_t wall_nsec; /* as on the wire: may exceed a second in a broken trace */
 };
 
 struct event {
-	uint8_t kind;     /* enum event_kind */
-	uint8_t wire;     /* enum wire_type it came from; 0 for a sync event */
-	uint8_t resource; /* enum resource_kind of `id`, for transitions and ranges */
-	uint8_t from, to; /* of a transition: go_state or proc_state */
-	int64_t time;      /* ns; strictly increasing over the trace (section 4.2) */
+	uint8_t kind;	   /* enum event_kind */
+	uint8_t wire;	   /* enum wire_type it came from; 0 for a sync event */
+	uint8_t resource;  /* enum resource_kind of `id`, for transitions and ranges */
+	uint8_t from, to;  /* of a transition: go_state or proc_state */
+	int64_t time;	   /* ns; strictly increasing over the trace (section 4.2) */
 	int64_t wire_time; /* ns as recorded, before that correction */
 	int64_t m, p, g;
 	int64_t id; /* the transition's resource, the range's scope */
 	/* As on the wire, without dt; some are rewritten by the ordering. */
 	uint64_t args[WIRE_MAX_ARGS - 1];
 	union {
-		struct slice task_type;               /* of a task end; borrowed */
+		struct slice task_type;		       /* of a task end; borrowed */
 		const struct clock_snapshot *snapshot; /* of a sync event; may be NULL */
 	};
 	const struct tables *tables; /* NULL in the sync event that ends the trace */
@@ -96,7 +96,7 @@ struct frame {
 /* A stack of an event: step through it with stack_next(). */
 struct stack {
 	const struct tables *tables;
-	uint32_t left;     /* frames not yet handed out */
+	uint32_t left;	   /* frames not yet handed out */
 	const uint8_t *at; /* next frame's record */
 };
 
@@ -113,12 +113,12 @@ bool stack_next(struct stack *s, struct frame *out);
 uint64_t event_stack_id(const struct event *ev);
 
 /* Texts by kind; empty where the event has none. */
-struct slice event_reason(const struct event *ev);       /* transition: why it stopped */
-struct slice event_name(const struct event *ev);         /* metric, range, task, region type */
-struct slice event_label(const struct event *ev);        /* label */
-struct slice event_stw_kind(const struct event *ev);     /* STW range: "GC mark termination" */
+struct slice event_reason(const struct event *ev);	 /* transition: why it stopped */
+struct slice event_name(const struct event *ev);	 /* metric, range, task, region type */
+struct slice event_label(const struct event *ev);	 /* label */
+struct slice event_stw_kind(const struct event *ev);	 /* STW range: "GC mark termination" */
 struct slice event_log_category(const struct event *ev); /* log */
-struct slice event_log_message(const struct event *ev);  /* log */
+struct slice event_log_message(const struct event *ev);	 /* log */
 
 static inline uint64_t event_task(const struct event *ev) /* task, region, log: its id */
 {

@@ -147,8 +147,8 @@ static enum status add_events(struct generation *g, const struct batch_header *h
 	uint32_t index = (uint32_t)g->n_batches;
 	enum status st;
 
-	st = mem_grow((void **)&g->batches, &g->cap_batches, g->n_batches + 1,
-		      sizeof(*g->batches), MAX_BATCHES, "batches", err);
+	st = mem_grow((void **)&g->batches, &g->cap_batches, g->n_batches + 1, sizeof(*g->batches),
+		      MAX_BATCHES, "batches", err);
 	if (st)
 		return st;
 	if (slot) {
@@ -166,8 +166,7 @@ static enum status add_events(struct generation *g, const struct batch_header *h
 				err);
 		if (st)
 			return st;
-		g->threads[g->n_threads++] =
-			(struct thread_batches){ (int64_t)h->m, index, index };
+		g->threads[g->n_threads++] = (struct thread_batches){ (int64_t)h->m, index, index };
 	}
 	g->batches[g->n_batches++] = (struct batch){ .time = h->time,
 						     .off = (uint32_t)h->data,
@@ -245,9 +244,8 @@ static enum status read_header(struct feed *f, size_t pos, struct batch_header *
 			       have < HEADER_MAX ? "the file ends inside a batch header"
 						 : "batch header has a malformed number");
 	if (h->size > WIRE_BATCH_BYTES)
-		return err_set(err, ST_FORMAT, pos,
-			       "batch of %" PRIu64 " bytes, the maximum is %u", h->size,
-			       WIRE_BATCH_BYTES);
+		return err_set(err, ST_FORMAT, pos, "batch of %" PRIu64 " bytes, the maximum is %u",
+			       h->size, WIRE_BATCH_BYTES);
 	h->data = c.pos;
 	st = feed_need(f, h->data, h->size, &have, err);
 	if (!st && have < h->size)
@@ -382,7 +380,8 @@ static enum status finish(struct generation *g, const struct feed *f, size_t end
 	if (version >= 25 && !g->has_snapshot)
 		return err_set(err, ST_FORMAT, end, "no clock snapshot event found");
 	if (g->has_snapshot && !generation_ns(g, g->snapshot_ticks, &g->snapshot.trace_ns))
-		return err_set(err, ST_FORMAT, f->start, "time of the clock snapshot is out of range");
+		return err_set(err, ST_FORMAT, f->start,
+			       "time of the clock snapshot is out of range");
 	st = tables_load(&g->tables, f->bytes, end, g->string_parts, g->n_string_parts,
 			 g->stack_parts, g->n_stack_parts, err);
 	return st ? st : finish_samples(g, err);

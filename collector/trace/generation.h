@@ -29,10 +29,10 @@ struct feed {
 	struct byte_source source;
 	uint8_t *bytes;
 	size_t cap;
-	size_t start;  /* first byte not yet consumed by a generation */
-	size_t end;    /* bytes in the window */
-	uint64_t base; /* offset in the trace of bytes[0] */
-	bool ended;    /* the source has no more */
+	size_t start;	       /* first byte not yet consumed by a generation */
+	size_t end;	       /* bytes in the window */
+	uint64_t base;	       /* offset in the trace of bytes[0] */
+	bool ended;	       /* the source has no more */
 	size_t max_generation; /* bytes */
 };
 
@@ -49,10 +49,10 @@ MUST_CHECK enum status feed_need(struct feed *f, size_t pos, size_t n, size_t *h
 
 /* One batch of an M's events; the others are consumed by the first pass. */
 struct batch {
-	uint64_t time;  /* ticks: base of its first event's delta */
-	uint32_t off;   /* of its data, in the feed's window */
+	uint64_t time; /* ticks: base of its first event's delta */
+	uint32_t off;  /* of its data, in the feed's window */
 	uint32_t len;
-	uint32_t next;  /* the same M's next batch, or NO_BATCH */
+	uint32_t next; /* the same M's next batch, or NO_BATCH */
 };
 
 /* The batches of one thread, in file order. */
@@ -68,10 +68,10 @@ struct cpu_sample {
 };
 
 struct generation {
-	uint64_t gen;     /* its number; 0: nothing loaded */
-	uint64_t offset;  /* of its first byte in the trace */
+	uint64_t gen;	 /* its number; 0: nothing loaded */
+	uint64_t offset; /* of its first byte in the trace */
 	double ns_per_tick;
-	int shift;        /* ns_per_tick is 1 << shift, or -1 */
+	int shift;	   /* ns_per_tick is 1 << shift, or -1 */
 	uint64_t min_time; /* ticks: section 4.3 */
 	bool has_freq, has_snapshot;
 	uint64_t snapshot_ticks;

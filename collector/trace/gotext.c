@@ -8,7 +8,7 @@
 static void hex_digits(struct buf *b, uint32_t v, int digits)
 {
 	for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
-		buf_u8(b, (uint8_t)"0123456789abcdef"[v >> shift & 15]);
+		buf_u8(b, (uint8_t) "0123456789abcdef"[v >> shift & 15]);
 }
 
 /* Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols, ASCII space. */
@@ -88,7 +88,8 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-/* The first of March, from which Go counts seconds in 64 bits, and how long before 1970 that was. */
+/* The first of March, from which Go counts seconds in 64 bits, and how long before 1970 that was.
+ */
 #define EPOCH_YEAR (-292277022400)
 #define EPOCH_SECONDS 9223372028741760000u
 

@@ -24,12 +24,14 @@ enum status header_parse(struct slice head, unsigned int *version, struct err *e
 	if (v >= 11 && v < 22)
 		return err_set(err, ST_FORMAT, 5,
 			       "trace format go 1.%u is of Go 1.21 or older, which had no flight"
-			       " recorder; record with Go 1.22 or newer", v);
+			       " recorder; record with Go 1.22 or newer",
+			       v);
 	/* Formats 22, 23, 25 and 26 exist; numbers above may be ones we don't know yet. */
 	if (v < 22 || v == 24)
 		return err_set(err, ST_FORMAT, 5,
 			       "unknown trace format version go 1.%u, expected 22, 23, 25, 26 or"
-			       " newer", v);
+			       " newer",
+			       v);
 	*version = v;
 	return ST_OK;
 }

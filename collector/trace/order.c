@@ -371,8 +371,9 @@ static void explain_g(struct order *o, uint64_t id, char *text, size_t size)
 	if (!g)
 		snprintf(text, size, "G %" PRIu64 " is not known yet", id);
 	else
-		snprintf(text, size, "G %" PRIu64 " is %s at seq %" PRIu64 " of generation %" PRIu64,
-			 id, names[g->status], g->seq.n, g->seq.gen);
+		snprintf(text, size,
+			 "G %" PRIu64 " is %s at seq %" PRIu64 " of generation %" PRIu64, id,
+			 names[g->status], g->seq.n, g->seq.gen);
 }
 
 static void explain_p(const struct order *o, uint64_t id, char *text, size_t size)
@@ -384,8 +385,9 @@ static void explain_p(const struct order *o, uint64_t id, char *text, size_t siz
 	if (!p)
 		snprintf(text, size, "P %" PRIu64 " is not known yet", id);
 	else
-		snprintf(text, size, "P %" PRIu64 " is %s at seq %" PRIu64 " of generation %" PRIu64,
-			 id, names[p->status], p->seq.n, p->seq.gen);
+		snprintf(text, size,
+			 "P %" PRIu64 " is %s at seq %" PRIu64 " of generation %" PRIu64, id,
+			 names[p->status], p->seq.n, p->seq.gen);
 }
 
 void order_explain(struct order *o, const struct stream *s, char *text, size_t size)

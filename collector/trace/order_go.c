@@ -267,8 +267,9 @@ static bool place_syscall(struct offer *f, struct order_g *g, struct ctx *ctx)
 	if (mid == f->ctx.m) {
 		/* After the first generation the binding must be known. */
 		if (f->o->gen != f->o->initial_gen && f->ctx.g != g->id) {
-			broken(f, "goroutine %" PRId64 " is in a syscall on a thread that has"
-				  " goroutine %" PRId64,
+			broken(f,
+			       "goroutine %" PRId64 " is in a syscall on a thread that has"
+			       " goroutine %" PRId64,
 			       g->id, f->ctx.g);
 			return false;
 		}
@@ -279,8 +280,9 @@ static bool place_syscall(struct offer *f, struct order_g *g, struct ctx *ctx)
 	/* Another thread sat in this syscall all generation, so it has no P. */
 	m = find_m(f->o, mid);
 	if (m && m->g != g->id) {
-		broken(f, "goroutine %" PRId64 " is in a syscall on thread %" PRId64
-			  ", which has goroutine %" PRId64,
+		broken(f,
+		       "goroutine %" PRId64 " is in a syscall on thread %" PRId64
+		       ", which has goroutine %" PRId64,
 		       g->id, mid, m->g);
 		return false;
 	}
@@ -311,8 +313,8 @@ enum advance on_go_status(struct offer *f)
 	from = g_states[status];
 	if (!g) {
 		if (f->o->gen != f->o->initial_gen)
-			return broken(f, "goroutine %" PRId64
-					 " is new after the first generation", id);
+			return broken(f, "goroutine %" PRId64 " is new after the first generation",
+				      id);
 		g = add_g(f, id, (enum g_status)status);
 		if (!g)
 			return BROKEN;

@@ -52,8 +52,9 @@ static bool rob(struct offer *f, const struct order_p *p)
 
 	if (mid == f->ctx.m) {
 		if (f->ctx.p != p->id) {
-			broken(f, "thread %" PRId64 " steals proc %" PRId64
-				  " from itself but has proc %" PRId64,
+			broken(f,
+			       "thread %" PRId64 " steals proc %" PRId64
+			       " from itself but has proc %" PRId64,
 			       mid, p->id, f->ctx.p);
 			return false;
 		}
@@ -66,8 +67,8 @@ static bool rob(struct offer *f, const struct order_p *p)
 		return false;
 	}
 	if (victim->p != p->id) {
-		broken(f, "proc %" PRId64 " stolen from thread %" PRId64
-			  ", which has proc %" PRId64,
+		broken(f,
+		       "proc %" PRId64 " stolen from thread %" PRId64 ", which has proc %" PRId64,
 		       p->id, mid, victim->p);
 		return false;
 	}

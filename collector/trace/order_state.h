@@ -65,7 +65,7 @@ struct order_p {
 
 struct order_m {
 	int64_t id;
-	int64_t g, p; /* bound to the thread, or -1 */
+	int64_t g, p;		/* bound to the thread, or -1 */
 	struct order_g *g_hint; /* probably the state of g: check the id */
 	struct order_p *p_hint; /* the state of p, if its id matches */
 };
@@ -110,7 +110,7 @@ struct offer {
 	struct order *o;
 	const struct wire_event *ev;
 	struct order_m *ms; /* NULL: no thread */
-	struct ctx ctx;     /* before; what comes after a rule writes into ms */
+	struct ctx ctx;	    /* before; what comes after a rule writes into ms */
 	struct err *err;
 };
 

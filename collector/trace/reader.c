@@ -12,7 +12,7 @@
 /* What the next call does when the generation at hand has nothing left. */
 enum phase {
 	GENERATIONS, /* read the next one */
-	FAILED,      /* the final sync was handed out: tell the error */
+	FAILED,	     /* the final sync was handed out: tell the error */
 	DONE,
 };
 
@@ -30,8 +30,8 @@ struct reader {
 	struct event *pending; /* events of the last advance not yet handed out */
 	unsigned int n_pending;
 	enum phase phase;
-	struct err failure;     /* in phase FAILED */
-	struct event extra;     /* the sync event or CPU sample handed out last */
+	struct err failure; /* in phase FAILED */
+	struct event extra; /* the sync event or CPU sample handed out last */
 };
 
 unsigned int reader_version(const struct reader *r)

@@ -11,8 +11,8 @@
 #include "collector/trace/generation.h"
 
 struct wire_event {
-	uint8_t type; /* enum wire_type */
-	int64_t time; /* ns */
+	uint8_t type;			  /* enum wire_type */
+	int64_t time;			  /* ns */
 	uint64_t args[WIRE_MAX_ARGS - 1]; /* without dt */
 };
 
@@ -20,11 +20,11 @@ struct order_m; /* the ordering's state of the thread */
 
 struct stream {
 	const struct generation *gen;
-	const uint8_t *bytes; /* the window */
+	const uint8_t *bytes;	 /* the window */
 	const uint8_t *at, *end; /* rest of the current batch */
-	const uint8_t *event; /* where `ev` starts, for messages */
-	int64_t last;         /* ns: time of the event before, or the batch's base */
-	uint32_t next_batch;  /* or NO_BATCH */
+	const uint8_t *event;	 /* where `ev` starts, for messages */
+	int64_t last;		 /* ns: time of the event before, or the batch's base */
+	uint32_t next_batch;	 /* or NO_BATCH */
 	int64_t m;
 	struct order_m *state; /* filled in by the ordering, NULL at first */
 	struct wire_event ev;  /* the next event */

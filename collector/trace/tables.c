@@ -53,7 +53,8 @@ static enum status index_put(struct id_index *ix, uint64_t id, uint32_t offset, 
 		ix->dense[id] = offset;
 		return ST_OK;
 	}
-	return map_put(&ix->sparse, id, (void *)(uintptr_t)offset, // NOLINT(performance-no-int-to-ptr)
+	return map_put(&ix->sparse, id,
+		       (void *)(uintptr_t)offset, // NOLINT(performance-no-int-to-ptr)
 		       err);
 }
 

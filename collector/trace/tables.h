@@ -21,7 +21,7 @@
 
 struct id_index {
 	uint32_t *dense; /* offset of the record by id; 0 = none */
-	size_t n_dense;  /* ids below this are in `dense` */
+	size_t n_dense;	 /* ids below this are in `dense` */
 	struct map sparse;
 };
 
@@ -31,7 +31,7 @@ struct tables {
 	struct id_index strings;
 	struct id_index stacks;
 	struct map first_frame; /* pc -> offset of its first record */
-	bool frames_differ;     /* first_frame is needed for reading */
+	bool frames_differ;	/* first_frame is needed for reading */
 };
 
 /* A string or stack batch: where its records are in the generation's bytes. */

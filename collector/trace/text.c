@@ -8,7 +8,7 @@ static void add_hex(struct buf *b, uint64_t v)
 	size_t i = sizeof(digits);
 
 	do {
-		digits[--i] = (uint8_t)"0123456789abcdef"[v & 15];
+		digits[--i] = (uint8_t) "0123456789abcdef"[v & 15];
 		v >>= 4;
 	} while (v);
 	buf_add(b, digits + i, sizeof(digits) - i);

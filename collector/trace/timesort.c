@@ -3,10 +3,10 @@
 #include <stdbool.h>
 
 /* The constants are part of the behaviour: see the header. */
-#define INSERTION_MAX 12   /* up to here plain insertion sort */
-#define NINTHER_MIN 50     /* from here the pivot is a median of medians */
-#define NINTHER_SWAPS 12   /* all comparisons of that median were inversions */
-#define REPAIR_STEPS 5     /* inversions mended before giving up on "nearly sorted" */
+#define INSERTION_MAX 12 /* up to here plain insertion sort */
+#define NINTHER_MIN 50	 /* from here the pivot is a median of medians */
+#define NINTHER_SWAPS 12 /* all comparisons of that median were inversions */
+#define REPAIR_STEPS 5	 /* inversions mended before giving up on "nearly sorted" */
 
 enum hint { UNKNOWN, INCREASING, DECREASING };
 

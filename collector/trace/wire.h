@@ -92,7 +92,7 @@ extern const struct wire_spec wire_specs[N_WIRE_TYPES];
 
 /* Which arguments are ids of the tables: 1-based without dt, 0 = none. */
 struct wire_ids {
-	uint8_t stack;       /* of the acting context */
+	uint8_t stack;	     /* of the acting context */
 	uint8_t start_stack; /* of the new goroutine */
 	uint8_t string1, string2;
 };

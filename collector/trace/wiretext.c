@@ -31,8 +31,7 @@ void wiretext_close(struct wiretext *w)
 }
 
 /* A cursor over what the window has of the next `n` bytes at `pos`. */
-static enum status look(struct wiretext *w, size_t pos, size_t n, struct cursor *c,
-			struct err *err)
+static enum status look(struct wiretext *w, size_t pos, size_t n, struct cursor *c, struct err *err)
 {
 	size_t have;
 	enum status st = feed_need(&w->feed, pos, n, &have, err);
@@ -81,8 +80,7 @@ static enum status add_data(struct wiretext *w, struct cursor *c, const char *na
 		return cut_off(w, c->pos, name, err);
 	if (len > w->feed.max_generation)
 		return err_set(err, ST_FORMAT, w->feed.base + c->pos,
-			       "%s event claims %llu bytes of data", name,
-			       (unsigned long long)len);
+			       "%s event claims %llu bytes of data", name, (unsigned long long)len);
 	st = look(w, c->pos, (size_t)len, c, err);
 	if (st)
 		return st;

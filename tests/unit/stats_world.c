@@ -3,9 +3,9 @@
 #include "tests/unit/suites.h"
 
 static const struct slice plain[N_TEXTS] = {
-	[S_NETWORK] = SLICE("network"), [S_SYNC] = SLICE("sync"),   [S_MAIN] = SLICE("main.main"),
-	[S_FILE] = SLICE("main.go"),    [S_TASK] = SLICE("checkout"), [S_REGION] = SLICE("lock"),
-	[S_STW] = SLICE("stop"),        [S_LATE] = SLICE("later"),
+	[S_NETWORK] = SLICE("network"), [S_SYNC] = SLICE("sync"),     [S_MAIN] = SLICE("main.main"),
+	[S_FILE] = SLICE("main.go"),	[S_TASK] = SLICE("checkout"), [S_REGION] = SLICE("lock"),
+	[S_STW] = SLICE("stop"),	[S_LATE] = SLICE("later"),
 };
 
 static void put_stack(struct buf *b, uint64_t id, uint64_t pc, uint64_t line)
@@ -83,13 +83,13 @@ void world_go_wire(struct world *w, int64_t at, int64_t id, unsigned int wire, u
 {
 	w->now = at;
 	world_feed(w, (struct event){ .kind = EVENT_STATE_TRANSITION,
-				       .wire = (uint8_t)wire,
-				       .resource = RESOURCE_GOROUTINE,
-				       .id = id,
-				       .g = NO_GOROUTINE,
-				       .from = (uint8_t)from,
-				       .to = (uint8_t)to,
-				       .args = { reason, stack } });
+				      .wire = (uint8_t)wire,
+				      .resource = RESOURCE_GOROUTINE,
+				      .id = id,
+				      .g = NO_GOROUTINE,
+				      .from = (uint8_t)from,
+				      .to = (uint8_t)to,
+				      .args = { reason, stack } });
 }
 
 void world_go(struct world *w, int64_t at, int64_t id, unsigned int from, unsigned int to)
@@ -117,9 +117,9 @@ void world_user(struct world *w, int64_t at, int64_t g, unsigned int kind, unsig
 {
 	w->now = at;
 	world_feed(w, (struct event){ .kind = (uint8_t)kind,
-				       .wire = (uint8_t)wire,
-				       .g = g,
-				       .args = { a0, a1, a2 } });
+				      .wire = (uint8_t)wire,
+				      .g = g,
+				      .args = { a0, a1, a2 } });
 }
 
 void world_range(struct world *w, int64_t at, unsigned int kind, unsigned int wire, int64_t id,
@@ -127,9 +127,9 @@ void world_range(struct world *w, int64_t at, unsigned int kind, unsigned int wi
 {
 	w->now = at;
 	world_feed(w, (struct event){ .kind = (uint8_t)kind,
-				       .wire = (uint8_t)wire,
-				       .id = id,
-				       .args = { a0 } });
+				      .wire = (uint8_t)wire,
+				      .id = id,
+				      .args = { a0 } });
 }
 
 void world_task(struct world *w, int64_t at, uint64_t id, bool begin, uint64_t name)

@@ -21,10 +21,9 @@ struct world {
 	struct stats *stats;
 	struct err err;
 	int64_t now;
-	int64_t m; /* of the events to come */
+	int64_t m;		   /* of the events to come */
 	const struct slice *texts; /* N_TEXTS of them; used by world_tables() */
 };
-
 
 void world_init(struct world *w);
 void world_release(struct world *w);

@@ -87,7 +87,7 @@ START_TEST(nothing)
 		ck_assert_msg(parse_text(rows[i]) == ST_OK, "'%s': %s", rows[i], err.msg);
 		ck_assert_ptr_null(doc.root);
 	}
-	ck_assert_int_eq(parse((struct slice) { 0 }), ST_OK);
+	ck_assert_int_eq(parse((struct slice){ 0 }), ST_OK);
 }
 END_TEST
 
@@ -259,14 +259,14 @@ START_TEST(damaged)
 	char text[sizeof(sample)];
 
 	for (size_t n = 0; n < sizeof(sample); n++)
-		(void)!parse((struct slice) { (const uint8_t *)sample, n });
+		(void)!parse((struct slice){ (const uint8_t *)sample, n });
 	for (size_t i = 0; i + 1 < sizeof(sample); i++) {
 		for (size_t k = 0; k + 1 < sizeof(odd); k++) {
 			enum status st;
 
 			memcpy(text, sample, sizeof(sample));
 			text[i] = odd[k];
-			st = parse((struct slice) { (const uint8_t *)text, sizeof(text) - 1 });
+			st = parse((struct slice){ (const uint8_t *)text, sizeof(text) - 1 });
 			ck_assert(st == ST_OK || st == ST_CONFIG);
 			ck_assert(st == ST_OK || !strncmp(err.msg, "f.yaml:", 7));
 		}

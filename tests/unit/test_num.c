@@ -112,10 +112,10 @@ START_TEST(whole_slice)
 	ck_assert(!num_duration(s, &got));
 	ck_assert(!num_u64(nul, UINT64_MAX, &got));
 	ck_assert(!num_double(nul, 0, 1000, &d));
-	ck_assert(!num_u64((struct slice) { 0 }, UINT64_MAX, &got));
-	ck_assert(!num_duration((struct slice) { 0 }, &got));
-	ck_assert(!num_size((struct slice) { 0 }, &got));
-	ck_assert(!num_double((struct slice) { 0 }, 0, 1, &d));
+	ck_assert(!num_u64((struct slice){ 0 }, UINT64_MAX, &got));
+	ck_assert(!num_duration((struct slice){ 0 }, &got));
+	ck_assert(!num_size((struct slice){ 0 }, &got));
+	ck_assert(!num_double((struct slice){ 0 }, 0, 1, &d));
 }
 END_TEST
 
@@ -362,7 +362,7 @@ START_TEST(escapes)
 		ck_assert_str_eq(out, rows[i].want);
 		ck_assert_uint_eq(n, strlen(out));
 	}
-	log_escape((struct slice) { (const uint8_t *)"a\0b", 3 }, out, sizeof(out));
+	log_escape((struct slice){ (const uint8_t *)"a\0b", 3 }, out, sizeof(out));
 	ck_assert_str_eq(out, "a\\x00b");
 }
 END_TEST

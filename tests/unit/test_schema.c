@@ -62,10 +62,9 @@ START_TEST(values)
 	ck_assert(value_read(&count, SLICE("9223372036854775807"), false, &v, expected));
 	ck_assert_uint_eq(v.number, INT64_MAX);
 	memset(longest, 'n', sizeof(longest));
+	ck_assert(value_read(&name, (struct slice){ (uint8_t *)longest, 64 }, false, &v, expected));
 	ck_assert(
-		value_read(&name, (struct slice) { (uint8_t *)longest, 64 }, false, &v, expected));
-	ck_assert(
-		!value_read(&name, (struct slice) { (uint8_t *)longest, 65 }, false, &v, expected));
+		!value_read(&name, (struct slice){ (uint8_t *)longest, 65 }, false, &v, expected));
 }
 END_TEST
 
@@ -403,8 +402,7 @@ START_TEST(damaged)
 
 		text[i] = odd[i % sizeof(odd)];
 		settings_release(&s);
-		if (settings_parse(&s, "f", (struct slice) { (const uint8_t *)text, n }, &env,
-				   &err))
+		if (settings_parse(&s, "f", (struct slice){ (const uint8_t *)text, n }, &env, &err))
 			ck_assert_msg(err.code == ST_CONFIG && !strncmp(err.msg, "f:", 2) &&
 					      !strchr(err.msg, '\n'),
 				      "%zu: %s", i, err.msg);

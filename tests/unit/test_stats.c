@@ -35,11 +35,12 @@ START_TEST(blocks_by_reason)
 	world_block(&w, 1150, 1, S_SYNC, 2);
 	world_wake(&w, 1200, 1);
 	world_run(&w, 1220, 1);
-	world_block(&w, 1250, 1, S_NETWORK, 1); /* the trace's end cuts it */
+	world_block(&w, 1250, 1, S_NETWORK, 1);		    /* the trace's end cuts it */
 	world_go(&w, 1300, 2, GO_UNDETERMINED, GO_WAITING); /* since the trace's begin */
 	world_wake(&w, 1320, 2);
 	world_go(&w, 1330, 3, GO_UNDETERMINED, GO_WAITING); /* all the time */
-	world_go_wire(&w, 1340, 4, EV_GO_CREATE_BLOCKED, GO_NOT_EXIST, GO_WAITING, 0, 0); /* no block */
+	world_go_wire(&w, 1340, 4, EV_GO_CREATE_BLOCKED, GO_NOT_EXIST, GO_WAITING, 0,
+		      0); /* no block */
 	world_go_wire(&w, 1345, 4, EV_GO_UNBLOCK, GO_WAITING, GO_RUNNABLE, 0, 0);
 	w.now = 1400;
 	world_sync(&w);
@@ -92,7 +93,8 @@ START_TEST(system_calls)
 	world_go(&w, 1200, 1, GO_RUNNING, GO_SYSCALL);
 	world_go(&w, 1230, 1, GO_SYSCALL, GO_RUNNABLE); /* lost its proc */
 	world_run(&w, 1250, 1);
-	world_go_wire(&w, 1260, 2, EV_GO_CREATE_SYSCALL, GO_NOT_EXIST, GO_SYSCALL, 0, 0); /* no call */
+	world_go_wire(&w, 1260, 2, EV_GO_CREATE_SYSCALL, GO_NOT_EXIST, GO_SYSCALL, 0,
+		      0); /* no call */
 	world_go(&w, 1270, 2, GO_SYSCALL, GO_RUNNING);
 	world_go(&w, 1280, 2, GO_RUNNING, GO_SYSCALL);
 	world_go(&w, 1285, 2, GO_SYSCALL, GO_NOT_EXIST);
@@ -305,10 +307,8 @@ START_TEST(the_trace_itself)
 		int64_t sec; /* at 1000 ns of trace time */
 		uint32_t nsec;
 	} clocks[] = {
-		{ 1000, 50, 7, 50, 7 },
-		{ 3000000000, 50, 7, 47, 1007 },
-		{ 1500, 50, 7, 49, 999999507 },
-		{ 400, 50, 999999600, 51, 200 },
+		{ 1000, 50, 7, 50, 7 },		 { 3000000000, 50, 7, 47, 1007 },
+		{ 1500, 50, 7, 49, 999999507 },	 { 400, 50, 999999600, 51, 200 },
 		{ 1000, 50, 2000000003, 52, 3 }, /* a broken trace may say so */
 		{ 1001, -5, 0, -6, 999999999 },
 	};
@@ -357,7 +357,8 @@ START_TEST(names_over_the_maximum_share_a_row)
 	for (unsigned int i = 0; i < 300; i++) {
 		int len = snprintf(name, sizeof(name), "n%u", i);
 
-		ck_assert_int_eq(stats_rows_put(&t, i, (struct slice){ (uint8_t *)name, (size_t)len },
+		ck_assert_int_eq(stats_rows_put(&t, i,
+						(struct slice){ (uint8_t *)name, (size_t)len },
 						&out, &err),
 				 ST_OK);
 		ck_assert_int_eq(dist_add(&out->dist, i, &err), ST_OK);

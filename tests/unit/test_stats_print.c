@@ -101,7 +101,8 @@ static const struct slice hostile[N_TEXTS] = {
 	[S_MAIN] = SLICE("main.\xff\xfe\xc0\xaf\"q\"\\b\n\r\t\0x"),
 	[S_FILE] = SLICE("/very/long/path/very/long/path/very/long/path/very/long/path/very/long/"
 			 "path/very/long/path/\xe2\x80\xa8\xc2\x9b/main.go"),
-	[S_TASK] = SLICE("a name much longer than its column, with {\"json\": [1]} and \xc2\x85 inside"),
+	[S_TASK] = SLICE(
+		"a name much longer than its column, with {\"json\": [1]} and \xc2\x85 inside"),
 	[S_REGION] = SLICE("   "),
 	[S_STW] = SLICE("\xf0\x9f\xa7\xbe\xf3\xa0\x81\x81 tag"),
 	[S_LATE] = SLICE(""),
