@@ -67,8 +67,8 @@ static enum status go(struct program *p, size_t id, int64_t by, unsigned int wir
 			    .to = (uint8_t)to };
 
 	ev.args[0] = wire == EV_GO_BLOCK ? text(p) : 0;
-	if (wire_specs[wire].stack)
-		ev.args[wire_specs[wire].stack - 1] = below(p, 10);
+	if (wire_ids[wire].stack)
+		ev.args[wire_ids[wire].stack - 1] = below(p, 10);
 	p->g[id].state = to;
 	if (to == GO_NOT_EXIST)
 		p->g[id].n_regions = p->g[id].unseen = 0;
