@@ -122,12 +122,6 @@ struct order_g *find_far_g(struct order *o, int64_t id)
 	if (g)
 		o->near_gs[(uint64_t)id % NEAR_GS] = g;
 	return g;
-struct order_g *current_g(struct offer *f)
-{
-	/* Pooled, so never gone: status and id tell whether the hint still holds. */
-	if (f->ms && f->ms->g_hint && f->ms->g_hint->status && f->ms->g_hint->id == f->ctx.g)
-		return f->ms->g_hint;
-	return find_g(f->o, f->ctx.g);
 }
 
 static void free_g(struct order *o, struct order_g *g)
@@ -205,14 +199,7 @@ enum advance broken(struct offer *f, const char *fmt, ...)
 	return BROKEN;
 }
 
-enum advance no_memory(struct offer *f)
-{
-	err_nomem(f->err, "the scheduler's state");
-	return BROKEN;
-}
-
 bool lacks_context(struct offer *f, enum need m, enum need p, enum need g)
-static bool has_one(struct offer *f, enum need need, bool has, const char *what)
 {
 	const struct {
 		enum need need;

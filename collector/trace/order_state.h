@@ -101,8 +101,6 @@ struct offer {
 	const struct wire_event *ev;
 	struct order_m *ms; /* NULL: no thread */
 	struct ctx ctx;	    /* before; what comes after a rule writes into ms */
-	struct ctx ctx;	    /* before */
-	struct ctx next;    /* after: starts as ctx */
 	struct err *err;
 };
 
@@ -110,7 +108,6 @@ typedef enum advance rule(struct offer *f);
 
 COLD enum advance broken(struct offer *f, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-COLD enum advance no_memory(struct offer *f);
 
 /* What a rule demands of the context: section 5.3. */
 enum need { NONE, MAY, MUST };
@@ -131,7 +128,6 @@ static inline bool has_context(struct offer *f, enum need m, enum need p, enum n
 		return true;
 	return lacks_context(f, m, p, g);
 }
-enum advance broken(struct offer *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Queue the public event of the offer, in the given context; callers patch it. */
 static inline struct event *emit(struct offer *f, const struct ctx *ctx)
@@ -177,7 +173,7 @@ static inline struct order_g *find_g(struct order *o, int64_t id)
 {
 	struct order_g **near = &o->near_gs[(uint64_t)id % NEAR_GS];
 
-	/* Slots are recycled, never freed: status and id tell whether it still holds. */
+	/* Pooled, so never gone: status and id tell whether it still holds. */
 	if (*near && (*near)->id == id && (*near)->status)
 		return *near;
 	return find_far_g(o, id);
@@ -193,9 +189,6 @@ static inline struct order_g *current_g(struct offer *f)
 	return find_g(f->o, f->ctx.g);
 }
 
-
-struct order_g *find_g(const struct order *o, int64_t id);
-struct order_g *current_g(struct offer *f);				  /* of f->ctx.g */
 struct order_g *add_g(struct offer *f, int64_t id, enum g_status status); /* NULL: err set */
 void remove_g(struct order *o, struct order_g *g);
 struct order_p *find_p(const struct order *o, int64_t id);

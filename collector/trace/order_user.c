@@ -323,7 +323,6 @@ enum advance on_region_end(struct offer *f)
 	if (top->task != f->ev->args[0] ||
 	    (top->name_id != f->ev->args[1] &&
 	     !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1]))))
-	    !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1])))
 		return broken(f,
 			      "misuse of region: it is not the innermost one of goroutine"
 			      " %" PRId64,
