@@ -161,6 +161,24 @@ static enum status open_nodes(const struct mapper *m, struct node ***list, size_
 }
 
 /*
+ * Links follow what their targets are called now that all are cut. One that was
+ * sent before keeps the id of the whole span: a later capture, with all of it,
+ * sends that id.
+ */
+static void fix_links(struct trace *t)
+{
+	for (size_t i = 0; i < t->n_leaves; i++) {
+		struct wait *w = &t->leaves[i]->wait;
+		const struct node *waker = handle_get(w->waker_node);
+
+		if (!waker)
+			continue;
+		memcpy(w->waker_trace, waker->trace->id, TRACE_ID_BYTES);
+		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
+	}
+}
+
+/*
  * Ends what is open in every trace; the last one ended sends the trace. All are
  * marked and get their ids first: the first trace sent may link to the last.
  */
@@ -179,7 +197,7 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 	for (size_t i = 0; !st && i < m->n_traces; i++)
 		trace_identify(m, m->traces[i]);
 	for (size_t i = 0; !st && i < m->n_traces; i++)
-		trace_fix_links(m->traces[i]);
+		fix_links(m->traces[i]);
 	for (size_t i = 0; !st && i < n; i++)
 		st = node_end(m, open[i], m->last_time, err);
 	mem_free(open);

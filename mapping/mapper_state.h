@@ -52,7 +52,8 @@ struct wait {
 	bool inherited;	     /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below */
 	struct handle waker_node;
-	uint8_t waker_trace[TRACE_ID_BYTES], waker_span[SPAN_ID_BYTES]; /* trace_fix_links() */
+	uint8_t waker_trace[TRACE_ID_BYTES],
+		waker_span[SPAN_ID_BYTES]; /* as of then: fix_links() */
 };
 
 /* Something that becomes a span event. */
@@ -79,9 +80,8 @@ struct node {
 	int64_t start, end;	   /* trace ns */
 	int64_t id_time;	   /* begin as recorded, for the id */
 	bool ended, cut_start, cut_end;
-	bool abandoned;	   /* a region whose goroutine died: shows as cut, not by the capture */
-	bool left_out;	   /* not in its trace's list, never a parent; gone when it ends */
-	bool parent_fixed; /* parent_id is of a trace already sent */
+	bool abandoned; /* a region whose goroutine died: shows as cut, not by the capture */
+	bool left_out;	/* not in its trace's list, never a parent; gone when it ends */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;					  /* of NODE_WAIT */
 	struct wait longest; /* the longest own one of the node and below; stopped == 0: none */
@@ -107,12 +107,11 @@ struct trace {
 
 struct goroutine {
 	int64_t id;
-	uint8_t state; /* enum go_state */
 	struct handle *entries;
 	size_t n_entries, cap_entries;
 	struct handle inherited;
-	struct node *waiting_for; /* the node a wait in flight counts for; its trace is held */
-	struct wait wait;	  /* stopped == 0: none in flight */
+	struct node *waiting_for; /* of the wait in flight, whose trace is held; NULL: none is */
+	struct wait wait;
 };
 
 /* Room for the attributes of any span or event. */
@@ -183,12 +182,6 @@ MUST_CHECK enum status node_set_name(struct mapper *m, struct node *n, struct sl
 void node_identify(const struct mapper *m, struct node *n);
 /* The same for all of a trace. */
 void trace_identify(const struct mapper *m, struct trace *t);
-/*
- * Links follow what their targets are called by now. A target that is open when
- * the link is sent keeps the id of the whole one, even if the capture's end should
- * cut it: a later capture, with all of it, then sends that id.
- */
-void trace_fix_links(struct trace *t);
 /* End it; sends its trace when nothing in that is open any more. */
 MUST_CHECK enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
 /* Give back what keeps a trace from being sent. */

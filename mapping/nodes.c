@@ -218,7 +218,7 @@ void node_identify(const struct mapper *m, struct node *n)
 
 	if (t->n_nodes && n == t->nodes[0] && !t->id_fixed)
 		id_trace(&m->seed, &key, t->id);
-	if (!n->parent_fixed && n->parent)
+	if (n->parent)
 		memcpy(n->parent_id, n->parent->span_id, SPAN_ID_BYTES);
 	id_span(t->id, n->parent_id, &key, n->span_id);
 }
@@ -252,25 +252,11 @@ void trace_identify(const struct mapper *m, struct trace *t)
 		node_identify(m, t->leaves[i]);
 }
 
-void trace_fix_links(struct trace *t)
-{
-	for (size_t i = 0; i < t->n_leaves; i++) {
-		struct wait *w = &t->leaves[i]->wait;
-		const struct node *waker = handle_get(w->waker_node);
-
-		if (!waker)
-			continue;
-		memcpy(w->waker_trace, waker->trace->id, TRACE_ID_BYTES);
-		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
-	}
-}
-
 static enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
 {
 	enum status st = ST_OK;
 
 	trace_identify(m, t);
-	trace_fix_links(t);
 	for (size_t i = t->n_nodes; i > 0; i--)
 		fold_longest(t->nodes[i - 1]);
 	for (size_t i = 0; !st && i < t->n_nodes; i++) {

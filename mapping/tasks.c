@@ -54,7 +54,6 @@ static enum status new_continued(struct mapper *m, const struct recent_task *sen
 		trace_free(m, t);
 		return st;
 	}
-	(*out)->parent_fixed = true;
 	memcpy((*out)->parent_id, sent->span_id, SPAN_ID_BYTES);
 	return ST_OK;
 }

@@ -5,7 +5,7 @@
 
 static bool in_flight(const struct goroutine *g)
 {
-	return g->wait.stopped != 0;
+	return g->waiting_for != NULL;
 }
 
 /* The goroutine stops: remember why, where, and for which span it was working. */
@@ -16,20 +16,19 @@ static enum status wait_begin(struct mapper *m, struct goroutine *g, const struc
 	struct wait *w = &g->wait;
 	enum status st;
 
-	*w = (struct wait){ .stopped = 0 };
 	if (!n)
 		return ST_OK;
-	w->syscall = ev->to == GO_SYSCALL;
-	w->inherited = !g->n_entries;
-	w->waker = NO_GOROUTINE;
-	w->id_time = ev->wire_time;
+	*w = (struct wait){ .stopped = ev->time,
+			    .id_time = ev->wire_time,
+			    .waker = NO_GOROUTINE,
+			    .syscall = ev->to == GO_SYSCALL,
+			    .inherited = !g->n_entries };
 	st = stackpool_text(&m->names, w->syscall ? SLICE("syscall") : event_reason(ev), &w->reason,
 			    err);
 	if (!st && m->opt.stacks)
 		st = stackpool_stack(&m->stacks, ev, &w->stack, err);
 	if (st)
 		return st;
-	w->stopped = ev->time;
 	g->waiting_for = n;
 	/* A trace waits for its waits. */
 	n->trace->n_open++;
@@ -49,8 +48,7 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	if (w->syscall)
 		return ST_OK;
 	w->waker = ev->g;
-	/* The second and third part of a coroutine switch carry no stack. */
-	if (m->opt.stacks && ev->wire == EV_GO_UNBLOCK)
+	if (m->opt.stacks)
 		st = stackpool_stack(&m->stacks, ev, &w->waker_stack, err);
 	waker = st || ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
 	n = waker ? kept(goroutine_resident(waker)) : NULL;
@@ -116,7 +114,7 @@ static enum status wait_end(struct mapper *m, struct goroutine *g, int64_t end, 
 	if (!w->ready)
 		w->ready = end;
 	note_longest(n, w);
-	w->stopped = 0;
+	g->waiting_for = NULL;
 	return st ? st : trace_unhold(m, t, err);
 }
 
@@ -126,13 +124,12 @@ enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err)
 }
 
 /* A new goroutine works for the task that its creator works for. */
-static enum status born(struct mapper *m, const struct event *ev, struct goroutine *g)
+static void born(struct mapper *m, const struct event *ev, struct goroutine *g)
 {
 	struct goroutine *creator = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
 	struct node *n = creator ? task_of_node(m, goroutine_resident(creator)) : NULL;
 
 	g->inherited = handle_to(n);
-	return ST_OK;
 }
 
 /* It ended: so do its regions. Nobody will end them any more. */
@@ -166,14 +163,15 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 	st = goroutine_get(m, ev->id, &g, err);
 	if (st)
 		return st;
-	g->state = ev->to;
 	if (ev->to == GO_NOT_EXIST)
 		return gone(m, ev, g, err);
 	/* A status event repeats what is known; the first one is no change either. */
 	if (ev->from == ev->to || ev->from == GO_UNDETERMINED)
 		return ST_OK;
-	if (ev->from == GO_NOT_EXIST)
-		return born(m, ev, g);
+	if (ev->from == GO_NOT_EXIST) {
+		born(m, ev, g);
+		return ST_OK;
+	}
 	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
 		return wait_begin(m, g, ev, err);
 	if (!in_flight(g))

@@ -8,32 +8,6 @@
 #include "base/mem.h"
 #include "collector/trace/order_state.h"
 
-#define SLAB_OBJECTS 256
-
-void *slab_new(struct slab *s, size_t size)
-{
-	if (!s->n_blocks || s->used == SLAB_OBJECTS) {
-		void *block;
-
-		if (mem_grow((void **)&s->blocks, &s->cap_blocks, s->n_blocks + 1,
-			     sizeof(*s->blocks), SIZE_MAX / sizeof(*s->blocks), "state", NULL))
-			return NULL;
-		block = mem_zalloc(SLAB_OBJECTS * size);
-		if (!block)
-			return NULL;
-		s->blocks[s->n_blocks++] = block;
-		s->used = 0;
-	}
-	return (char *)s->blocks[s->n_blocks - 1] + size * s->used++;
-}
-
-void slab_release(struct slab *s)
-{
-	for (size_t i = 0; i < s->n_blocks; i++)
-		mem_free(s->blocks[i]);
-	mem_free(s->blocks);
-}
-
 void name_release(struct name *n)
 {
 	if (n->owned)
@@ -57,6 +31,11 @@ struct order *order_new(void)
 	map_init(&o->ps, MAX_PROCS, "procs");
 	map_init(&o->ms, MAX_THREADS, "threads");
 	map_init(&o->tasks, MAX_OPEN_TASKS, "open tasks");
+	pool_init(&o->g_pool, sizeof(struct order_g), MAX_GOROUTINES, "goroutines");
+	pool_init(&o->p_pool, sizeof(struct order_p), MAX_PROCS, "procs");
+	pool_init(&o->m_pool, sizeof(struct order_m), MAX_THREADS, "threads");
+	/* One more than open: the type of the last one ended is on loan. */
+	pool_init(&o->task_pool, sizeof(struct order_task), MAX_OPEN_TASKS + 1, "open tasks");
 	return o;
 }
 
@@ -85,10 +64,10 @@ void order_free(struct order *o)
 		name_release(&((struct order_task *)s->val)->type);
 	if (o->ended)
 		name_release(&o->ended->type);
-	slab_release(&o->g_slab);
-	slab_release(&o->p_slab);
-	slab_release(&o->m_slab);
-	slab_release(&o->task_slab);
+	pool_release(&o->g_pool);
+	pool_release(&o->p_pool);
+	pool_release(&o->m_pool);
+	pool_release(&o->task_pool);
 	map_release(&o->gs);
 	map_release(&o->ps);
 	map_release(&o->ms);
@@ -143,26 +122,32 @@ struct order_g *find_far_g(struct order *o, int64_t id)
 	if (g)
 		o->near_gs[(uint64_t)id % NEAR_GS] = g;
 	return g;
+struct order_g *current_g(struct offer *f)
+{
+	/* Pooled, so never gone: status and id tell whether the hint still holds. */
+	if (f->ms && f->ms->g_hint && f->ms->g_hint->status && f->ms->g_hint->id == f->ctx.g)
+		return f->ms->g_hint;
+	return find_g(f->o, f->ctx.g);
+}
+
+static void free_g(struct order *o, struct order_g *g)
+{
+	g->status = 0;
+	pool_put(&o->g_pool, g);
 }
 
 struct order_g *add_g(struct offer *f, int64_t id, enum g_status status)
 {
 	struct order *o = f->o;
-	struct order_g *g = o->free_gs;
+	struct order_g *g = pool_get(&o->g_pool, f->err);
 
-	if (g)
-		o->free_gs = g->next_free;
-	else
-		g = slab_new(&o->g_slab, sizeof(*g));
-	if (!g) {
-		no_memory(f);
+	if (!g)
 		return NULL;
-	}
-	*g = (struct order_g){ .id = id, .status = (uint8_t)status, .seq = { o->gen, 0 } };
+	g->id = id;
+	g->status = (uint8_t)status;
+	g->seq.gen = o->gen;
 	if (map_put(&o->gs, (uint64_t)id, g, f->err)) {
-		g->status = 0;
-		g->next_free = o->free_gs;
-		o->free_gs = g;
+		free_g(o, g);
 		return NULL;
 	}
 	return g;
@@ -173,9 +158,7 @@ void remove_g(struct order *o, struct order_g *g)
 	map_del(&o->gs, (uint64_t)g->id);
 	release_regions(g);
 	ranges_release(&g->ranges);
-	g->status = 0;
-	g->next_free = o->free_gs;
-	o->free_gs = g;
+	free_g(o, g);
 }
 
 struct order_p *find_p(const struct order *o, int64_t id)
@@ -186,12 +169,10 @@ struct order_p *find_p(const struct order *o, int64_t id)
 struct order_p *add_p(struct offer *f, int64_t id, enum p_status status)
 {
 	struct order *o = f->o;
-	struct order_p *p = slab_new(&o->p_slab, sizeof(*p));
+	struct order_p *p = pool_get(&o->p_pool, f->err);
 
-	if (!p) {
-		no_memory(f);
+	if (!p)
 		return NULL;
-	}
 	*p = (struct order_p){ .id = id, .status = (uint8_t)status, .seq = { o->gen, 0 } };
 	return map_put(&o->ps, (uint64_t)id, p, f->err) ? NULL : p;
 }
@@ -203,12 +184,10 @@ struct order_m *find_m(const struct order *o, int64_t id)
 
 struct order_m *add_m(struct order *o, int64_t id, struct err *err)
 {
-	struct order_m *m = slab_new(&o->m_slab, sizeof(*m));
+	struct order_m *m = pool_get(&o->m_pool, err);
 
-	if (!m) {
-		err_nomem(err, "a thread's state");
+	if (!m)
 		return NULL;
-	}
 	*m = (struct order_m){ .id = id, .g = NO_GOROUTINE, .p = NO_PROC };
 	return map_put(&o->ms, (uint64_t)id, m, err) ? NULL : m;
 }
@@ -233,6 +212,7 @@ enum advance no_memory(struct offer *f)
 }
 
 bool lacks_context(struct offer *f, enum need m, enum need p, enum need g)
+static bool has_one(struct offer *f, enum need need, bool has, const char *what)
 {
 	const struct {
 		enum need need;

@@ -9,6 +9,7 @@
 #define COLLECTOR_TRACE_ORDER_STATE_H
 
 #include "base/map.h"
+#include "base/pool.h"
 #include "collector/trace/order.h"
 
 /* Status codes as recorded: section 3.4. */
@@ -53,7 +54,6 @@ struct order_g {
 	struct open_region *regions;
 	size_t n_regions, cap_regions;
 	struct ranges ranges;
-	struct order_g *next_free;
 };
 
 struct order_p {
@@ -73,14 +73,6 @@ struct order_m {
 struct order_task {
 	uint64_t id, parent;
 	struct name type;
-	struct order_task *next_free;
-};
-
-/* Objects of one size, allocated by the slab and never moved. */
-struct slab {
-	void **blocks;
-	size_t n_blocks, cap_blocks;
-	size_t used; /* of the last block */
 };
 
 /* Goroutines found last, by the low bits of their id: most lookups end here. */
@@ -90,9 +82,7 @@ struct order {
 	const struct tables *tables;
 	uint64_t gen, initial_gen;
 	struct map gs, ps, ms, tasks;
-	struct slab g_slab, p_slab, m_slab, task_slab;
-	struct order_g *free_gs;
-	struct order_task *free_tasks;
+	struct pool g_pool, p_pool, m_pool, task_pool;
 	struct order_task *ended; /* its type is on loan to the last event */
 	uint64_t gc_seq;
 	enum gc_state gc_state;
@@ -111,6 +101,8 @@ struct offer {
 	const struct wire_event *ev;
 	struct order_m *ms; /* NULL: no thread */
 	struct ctx ctx;	    /* before; what comes after a rule writes into ms */
+	struct ctx ctx;	    /* before */
+	struct ctx next;    /* after: starts as ctx */
 	struct err *err;
 };
 
@@ -139,6 +131,7 @@ static inline bool has_context(struct offer *f, enum need m, enum need p, enum n
 		return true;
 	return lacks_context(f, m, p, g);
 }
+enum advance broken(struct offer *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Queue the public event of the offer, in the given context; callers patch it. */
 static inline struct event *emit(struct offer *f, const struct ctx *ctx)
@@ -200,6 +193,9 @@ static inline struct order_g *current_g(struct offer *f)
 	return find_g(f->o, f->ctx.g);
 }
 
+
+struct order_g *find_g(const struct order *o, int64_t id);
+struct order_g *current_g(struct offer *f);				  /* of f->ctx.g */
 struct order_g *add_g(struct offer *f, int64_t id, enum g_status status); /* NULL: err set */
 void remove_g(struct order *o, struct order_g *g);
 struct order_p *find_p(const struct order *o, int64_t id);
@@ -221,10 +217,6 @@ static inline bool succeeds(const struct order *o, uint64_t n, struct seq before
 {
 	return before.gen == o->gen && n == before.n + 1;
 }
-
-/* A new object of `size` bytes, zeroed; NULL: out of memory. */
-void *slab_new(struct slab *s, size_t size);
-void slab_release(struct slab *s);
 
 void name_release(struct name *n);
 void ranges_release(struct ranges *r);

@@ -218,20 +218,13 @@ enum advance on_gc_end(struct offer *f)
 static struct order_task *new_task(struct offer *f, uint64_t id)
 {
 	struct order *o = f->o;
-	struct order_task *t = o->free_tasks;
+	struct order_task *t = pool_get(&o->task_pool, f->err);
 
-	if (t)
-		o->free_tasks = t->next_free;
-	else
-		t = slab_new(&o->task_slab, sizeof(*t));
-	if (!t) {
-		no_memory(f);
+	if (!t)
 		return NULL;
-	}
-	*t = (struct order_task){ .id = id };
+	t->id = id;
 	if (map_put(&o->tasks, id, t, f->err)) {
-		t->next_free = o->free_tasks;
-		o->free_tasks = t;
+		pool_put(&o->task_pool, t);
 		return NULL;
 	}
 	return t;
@@ -271,8 +264,7 @@ enum advance on_task_end(struct offer *f)
 		return BROKEN;
 	if (o->ended) {
 		name_release(&o->ended->type);
-		o->ended->next_free = o->free_tasks;
-		o->free_tasks = o->ended;
+		pool_put(&o->task_pool, o->ended);
 	}
 	t = map_del(&o->tasks, f->ev->args[0]);
 	o->ended = t;
@@ -331,6 +323,7 @@ enum advance on_region_end(struct offer *f)
 	if (top->task != f->ev->args[0] ||
 	    (top->name_id != f->ev->args[1] &&
 	     !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1]))))
+	    !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1])))
 		return broken(f,
 			      "misuse of region: it is not the innermost one of goroutine"
 			      " %" PRId64,

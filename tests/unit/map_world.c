@@ -58,7 +58,7 @@ static void put_string(struct buf *b, uint64_t id, struct slice text)
 	buf_slice(b, text);
 }
 
-/* Stack N: main.fN (later gN), called by main.main. */
+/* Stack N: main.fN (later gN), the last sync.Lock, called by main.main. */
 static void load(struct map_world *w, size_t g)
 {
 	struct buf *b = &w->gens[g].bytes;
@@ -74,7 +74,7 @@ static void load(struct map_world *w, size_t g)
 
 		name[5] = g ? 'g' : 'f';
 		name[6] = (char)('0' + i);
-		put_string(b, first + i, slice_str(name));
+		put_string(b, first + i, i == N_STACKS ? SLICE("sync.Lock") : slice_str(name));
 	}
 	put_string(b, first + N_STACKS + 1, SLICE("main.go"));
 	strings.len = (uint32_t)b->len - 1;

@@ -19,8 +19,8 @@
  *
  * and `set OPTION NUMBER`, without time and actor, before all others. Thresholds
  * are 100 ns for a span and 5 ns for an event. Stack N is main.fN of the first
- * generation, main.gN of the later ones. Strings and stacks of a generation are
- * gone when the next begins.
+ * generation, main.gN of the later ones; stack 9 is sync.Lock. Strings and stacks of a generation
+ * are gone when the next begins.
  */
 #ifndef TESTS_UNIT_MAP_WORLD_H
 #define TESTS_UNIT_MAP_WORLD_H

@@ -50,6 +50,16 @@ static const struct map_row tasks[] = {
 	{ "a parent that a log had shown before", "5 g1 log 5 c m; 10 g1 task 7 a 5; 20 g1 end 7",
 	  "T unknown task 0-20 t=5 cut=both *c@5(msg=m)\n"
 	  "  T a 10-20 t=7 g=1\n" },
+	{ "a parent whose number is like that of a task that ended",
+	  "10 g1 task 1 a; 20 g1 end 1; 21 g1 task 2 b 16385; 30 g1 end 2",
+	  "T a 10-20 t=1 g=1\n"
+	  "T b 21-30 t=2 g=1 lost=16385\n" },
+	{ "a parent that ended too long ago to be remembered",
+	  "10 g1 task 1 a; 20 g1 end 1; 21 g1 task 16385 b; 22 g1 end 16385; 23 g1 task 2 c 1;"
+	  "30 g1 end 2",
+	  "T a 10-20 t=1 g=1\n"
+	  "T b 21-22 t=16385 g=1\n"
+	  "T c 23-30 t=2 g=1 lost=1\n" },
 	{ "ended twice", "10 g1 task 1 a; 20 g1 end 1; 30 g1 end 1", "T a 10-20 t=1 g=1\n" },
 	{ "ended twice while the trace is held",
 	  "10 g1 task 1 a; 11 g1 task 2 b 1; 20 g1 end 1; 21 g1 end 1; 30 g1 end 2",
@@ -59,6 +69,13 @@ static const struct map_row tasks[] = {
 	{ "begun before the capture, ended twice", "20 g1 end 9; 21 g1 end 9",
 	  "T unknown task 0-20 t=9 cut=start\n" },
 	{ "open at the end", "10 g1 task 1 a; 30 g1 yields", "T a 10-30 t=1 g=1 cut=end\n" },
+	{ "open at the end, in the order of their begin",
+	  "10 g1 task 1 a; 11 g1 task 2 b; 12 g1 task 3 c; 13 g1 task 4 d; 14 g1 end 1; 15 g1 end 2;"
+	  "30 g1 yields",
+	  "T a 10-14 t=1 g=1\n"
+	  "T b 11-15 t=2 g=1\n"
+	  "T c 12-30 t=3 g=1 cut=end\n"
+	  "T d 13-30 t=4 g=1 cut=end\n" },
 	{ "open at both", "10 g1 log 9 c m; 30 g1 yields",
 	  "T unknown task 0-30 t=9 cut=both *c@10(msg=m)\n" },
 	{ "a child of one that is open at the end",
@@ -131,6 +148,12 @@ static const struct map_row regions[] = {
 	  "T a 1-90 t=1 g=1\n"
 	  "  T b 2-20 t=2 g=1\n"
 	  "    R r 25-30 t=2 g=1\n" },
+	{ "begun long after its task ended",
+	  "1 g1 task 1 a; 2 g1 end 1; 3 g1 task 16385 b; 4 g1 end 16385; 5 g1 region 1 r;"
+	  "6 g1 close 1 r",
+	  "T a 1-2 t=1 g=1\n"
+	  "T b 3-4 t=16385 g=1\n"
+	  "R r 5-6 t=1 g=1 lost=1\n" },
 	{ "never ended: its goroutine dies",
 	  TASK("2 g2 is Running; 10 g2 region 1 r; 11 g2 region 1 s;"
 	       "20 g2 dies"),
@@ -200,6 +223,10 @@ static const struct map_row logs[] = {
 	  "  T b 2-3 t=2 g=1 *c@10(msg=m)\n" },
 	{ "after the task was sent: dropped", "1 g1 task 1 a; 3 g1 end 1; 10 g1 log 1 c m",
 	  "T a 1-3 t=1 g=1\n" },
+	{ "long after the task was sent: dropped",
+	  "1 g1 task 1 a; 2 g1 end 1; 3 g1 task 16385 b; 4 g1 end 16385; 10 g1 log 1 c m",
+	  "T a 1-2 t=1 g=1\n"
+	  "T b 3-4 t=16385 g=1\n" },
 	{ "switched off", "set logs 0;" TASK("10 g1 log 1 c m; 11 g1 log 9 c m"),
 	  "T a 1-90 t=1 g=1\n" },
 	{ "its texts outlive their generation", TASK("10 g1 log 1 c m; 20 - sync +0"),

@@ -251,6 +251,17 @@ START_TEST(the_slowest_task_and_why)
 	ck_assert_str_eq(sum.slowest.reason, "network");
 	ck_assert_str_eq(sum.slowest.where, "main.f1");
 	ck_assert_str_eq(sum.slowest.waker, "main.f2");
+	/* A helper waits longer, as helpers do: that explains nothing. */
+	sum = summary_of("1 g2 is Running; 10 g1 task 2 slow; 11 g1 go g3; 12 g3 runs;"
+			 "13 g3 block select s1; 20 g1 block sync s9; 100 g2 wakes g1;"
+			 "101 g1 runs; 200 g2 wakes g3; 201 g3 runs; 210 g1 end 2");
+	ck_assert_uint_eq(sum.slowest.wait_ns, 80);
+	ck_assert_str_eq(sum.slowest.reason, "sync");
+	ck_assert_str_eq(sum.slowest.where, "main.main");
+	ck_assert_str_eq(sum.slowest.waker, "");
+	/* Of two as long, the first. */
+	sum = summary_of("10 g1 task 1 a; 20 g1 end 1; 30 g1 task 2 b; 40 g1 end 2");
+	ck_assert_str_eq(sum.slowest.name, "a");
 	sum = summary_of("10 g1 is Running");
 	ck_assert(!sum.slowest.any);
 	sum = summary_of("10 g1 task 1 a; 20 g1 yields");

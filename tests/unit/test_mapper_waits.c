@@ -81,6 +81,16 @@ static const struct map_row waits[] = {
 	  "1 g1 task 1 a; 10 g1 block s; 60 g2 wakes g1; 110 g2 end 1",
 	  "T a 1-110 t=1 g=1\n"
 	  "  W s 10-110 g=1 b=50 by=2 cut=end\n" },
+	{ "several, in the order of their goroutines",
+	  "1 g1 task 1 a; 2 g1 go g9; 3 g9 runs; 4 g1 go g4; 5 g4 runs; 6 g1 go g70; 7 g70 runs;"
+	  "8 g1 go g33; 9 g33 runs; 10 g1 go g600; 11 g600 runs; 12 g33 block s; 13 g70 block s;"
+	  "14 g600 block s; 15 g4 block s; 16 g9 block s; 300 g1 end 1",
+	  "T a 1-300 t=1 g=1\n"
+	  "  W s 15-300 g=4 cut=end\n"
+	  "  W s 16-300 g=9 cut=end\n"
+	  "  W s 12-300 g=33 cut=end\n"
+	  "  W s 13-300 g=70 cut=end\n"
+	  "  W s 14-300 g=600 cut=end\n" },
 	{ "all of it is cut", "1 g1 task 1 a; 2 g1 region 1 r; 10 g1 block s; 110 g2 is Running",
 	  "T a 1-110 t=1 g=1 cut=end\n"
 	  "  R r 2-110 t=1 g=1 cut=end\n"

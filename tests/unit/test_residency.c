@@ -87,6 +87,11 @@ static const struct map_row rows[] = {
 		  "2", "s") "30 g2 end 2",
 	  "T a 10-13 t=1 g=2\n"
 	  "T b 5-30 t=2 g=2\n" },
+	{ "so it does while its trace is held",
+	  "1 g2 is Running; 5 g2 task 2 b; 10 g2 task 1 a 2; 11 g2 go g1; 12 g1 runs; 13 g2 end 1;" STOPS(
+		  "2", "s") "30 g2 end 2",
+	  "T b 5-30 t=2 g=2\n"
+	  "  T a 10-13 t=1 g=2\n" },
 	{ "an ended inheritance is not handed on",
 	  "1 g2 is Running; 10 g2 task 1 a; 11 g2 go g3; 12 g3 runs; 13 g2 end 1; 14 g3 go g1;"
 	  "15 g1 runs;" STOPS("2", "s"),
