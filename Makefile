@@ -138,7 +138,7 @@ check-mapping: $(B)/flightspan ## spans against a slow and simple twin
 	$(Q)tests/mapping/run.sh $<
 
 check-san: ## the tests under address, undefined and thread sanitizers
-	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-cli
+	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-corpus check-cli
 	$(Q)$(MAKE) SAN=thread check-unit
 
 # Against others: Go's own reader, the official OTLP classes, a bare Debian.
