@@ -37,21 +37,26 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static const char *shown(const char *path)
+{
+	return strcmp(path, "-") ? path : "standard input";
+}
+
 int cli_fail(const char *path, const struct err *err)
 {
 	if (err->offset == ERR_NO_OFFSET)
-		log_error("%s: %s", path, err->msg);
+		log_error("%s: %s", shown(path), err->msg);
 	else
-		log_error("%s: %s (at byte %" PRIu64 ")", path, err->msg, err->offset);
+		log_error("%s: %s (at byte %" PRIu64 ")", shown(path), err->msg, err->offset);
 	return EXIT_FAILED;
 }
 
 void cli_warn(const char *path, const struct err *err)
 {
 	if (err->offset == ERR_NO_OFFSET)
-		log_warn("%s: %s", path, err->msg);
+		log_warn("%s: %s", shown(path), err->msg);
 	else
-		log_warn("%s: %s (at byte %" PRIu64 ")", path, err->msg, err->offset);
+		log_warn("%s: %s (at byte %" PRIu64 ")", shown(path), err->msg, err->offset);
 }
 
 int cli_usage(const struct command *cmd, const char *fmt, ...)

@@ -142,7 +142,7 @@ refused data/bad/future-go1.99.trace "$W data/bad/future-go1.99.trace: $newer
 $E data/bad/future-go1.99.trace: the file ends inside a batch header (at byte 16)"
 refused data "$E data: is a directory, expected a file with a Go execution trace"
 refused none "$E none: cannot open: No such file or directory"
-refused - "$E -: empty file, expected a Go execution trace (at byte 0)"
+refused - "$E standard input: empty file, expected a Go execution trace (at byte 0)"
 head -c 3000 "$small" >cut.zst
 for reader in $readers; do
 	timeout 60 "$F" "$reader" cut.zst >out 2>err || :
