@@ -109,6 +109,7 @@ struct goroutine {
 	int64_t id;
 	struct handle *entries;
 	size_t n_entries, cap_entries;
+	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
 	struct node *waiting_for; /* of the wait in flight, whose trace is held; NULL: none is */
 	struct wait wait;

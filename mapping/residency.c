@@ -46,30 +46,39 @@ static struct node *open_entry(struct handle h)
 /* Entries that ended go; the order of the others stays. */
 static void prune(struct goroutine *g)
 {
-	size_t kept = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < g->n_entries; i++)
 		if (open_entry(g->entries[i]))
-			g->entries[kept++] = g->entries[i];
-	g->n_entries = kept;
+			g->entries[n++] = g->entries[i];
+	g->n_entries = n;
 }
 
 enum status goroutine_push(struct goroutine *g, struct node *n, struct err *err)
 {
+	size_t need = g->n_entries + 1;
 	enum status st;
 
-	if (g->n_entries == g->cap_entries)
+	/* With room for half as many again: pruning costs each entry but a share. */
+	if (need > g->cap_entries) {
 		prune(g);
-	st = mem_grow((void **)&g->entries, &g->cap_entries, g->n_entries + 1, sizeof(*g->entries),
+		need = g->n_entries + g->n_entries / 2 + 1;
+		if (need > MAX_RESIDENCY_DEPTH)
+			need = g->n_entries + 1;
+	}
+	st = mem_grow((void **)&g->entries, &g->cap_entries, need, sizeof(*g->entries),
 		      MAX_RESIDENCY_DEPTH, "open tasks and regions", err);
-	if (!st)
-		g->entries[g->n_entries++] = handle_to(n);
-	return st;
+	if (st)
+		return st;
+	g->entries[g->n_entries++] = handle_to(n);
+	g->n_regions += n->kind == NODE_REGION;
+	return ST_OK;
 }
 
 struct node *goroutine_region(struct goroutine *g)
 {
-	for (size_t i = g->n_entries; i > 0; i--) {
+	/* Tasks may be many: those begun here and never ended. */
+	for (size_t i = g->n_regions ? g->n_entries : 0; i > 0; i--) {
 		struct node *n = open_entry(g->entries[i - 1]);
 
 		if (n && n->kind == NODE_REGION)
@@ -80,7 +89,7 @@ struct node *goroutine_region(struct goroutine *g)
 
 struct node *goroutine_region_of(struct goroutine *g, uint64_t task)
 {
-	for (size_t i = g->n_entries; i > 0; i--) {
+	for (size_t i = g->n_regions ? g->n_entries : 0; i > 0; i--) {
 		struct node *n = open_entry(g->entries[i - 1]);
 
 		if (n && n->kind == NODE_REGION && n->task == task)

@@ -222,7 +222,9 @@ enum status map_region_end(struct mapper *m, const struct event *ev, struct err 
 	if (st)
 		return st;
 	n = goroutine_region(g);
-	if (!n) {
+	if (n) {
+		g->n_regions--;
+	} else {
 		/* Begun before the capture: it shows from the capture's start. */
 		st = new_region(m, g, event_task(ev), m->first_time, ev->wire_time, &n, err);
 		if (!st)

@@ -181,6 +181,69 @@ START_TEST(dead_goroutines_are_forgotten)
 }
 END_TEST
 
+static enum status discard(void *arg, const struct span *span, struct err *err)
+{
+	(void)arg;
+	(void)span;
+	(void)err;
+	return ST_OK;
+}
+
+/*
+ * A goroutine that begins tasks nobody ends, and logs on each: if a look at its
+ * regions went through its tasks, this would take longer than check waits.
+ */
+START_TEST(many_open_tasks_cost_nothing)
+{
+	struct map_world w;
+
+	map_world_init(&w);
+	w.sink.emit = discard;
+	map_world_load(&w, "1 g1 task 1 a; 1 g1 log 1 c m");
+	ck_assert_int_eq(map_world_start(&w), ST_OK);
+	for (uint64_t i = 1; i <= 60000; i++) {
+		struct event ev = { .kind = EVENT_TASK_BEGIN,
+				    .wire = EV_USER_TASK_BEGIN,
+				    .g = 1,
+				    .args = { i, NO_TASK } };
+		bool good;
+
+		w.now++;
+		good = !map_world_feed(&w, ev);
+		w.now++;
+		ev.kind = EVENT_LOG;
+		ev.wire = EV_USER_LOG;
+		ev.args[1] = 0;
+		if (!good || map_world_feed(&w, ev))
+			ck_abort_msg("task %llu: %s", (unsigned long long)i, w.err.msg);
+	}
+	ck_assert_int_eq(map_world_finish(&w), ST_OK);
+	map_world_release(&w);
+}
+END_TEST
+
+/* After regions of every fate, none is thought to be open that is not. */
+START_TEST(open_regions_are_counted)
+{
+	static const char script[] =
+		"set spans_per_trace 2; 1 g1 is Running; 2 g1 task 1 a; 3 g1 region 1 r;"
+		"4 g1 region 1 left_out; 5 g1 region 0 s; 6 g1 close 0 s; 7 g1 close 1 left_out;"
+		"8 g1 close 1 r; 9 g1 close 1 cut; 10 g1 region 1 t";
+	struct map_world w;
+
+	map_world_init(&w);
+	map_world_load(&w, script);
+	ck_assert_int_eq(map_world_start(&w), ST_OK);
+	ck_assert_int_eq(map_world_play(&w, script), ST_OK);
+	ck_assert_uint_eq(goroutine_find(w.mapper, 1)->n_regions, 1);
+	ck_assert_int_eq(map_world_play(&w, "11 g1 close 1 t"), ST_OK);
+	ck_assert_uint_eq(goroutine_find(w.mapper, 1)->n_regions, 0);
+	ck_assert_ptr_null(goroutine_region(goroutine_find(w.mapper, 1)));
+	ck_assert_int_eq(map_world_finish(&w), ST_OK);
+	map_world_release(&w);
+}
+END_TEST
+
 Suite *residency_suite(void)
 {
 	Suite *s = suite_create("residency");
@@ -189,6 +252,8 @@ Suite *residency_suite(void)
 	tcase_add_loop_test(c, who_works_for_whom, 0, N_ROWS);
 	tcase_add_test(c, ended_tasks_leave_no_trace_on_the_goroutine);
 	tcase_add_test(c, dead_goroutines_are_forgotten);
+	tcase_add_test(c, many_open_tasks_cost_nothing);
+	tcase_add_test(c, open_regions_are_counted);
 	suite_add_tcase(s, c);
 	return s;
 }
