@@ -106,7 +106,7 @@ enum advance on_go_range_end(struct offer *f)
 		return broken(f, "goroutine %" PRId64 " does not exist", f->ctx.g);
 	if (end_range(f, &g->ranges, &desc) != ADVANCED)
 		return BROKEN;
-	if (f->ev->type == EV_STW_END && !tables_has_string(f->o->tables, desc))
+	if (f->ev->type == EV_STW_END && !tables_may_name(f->o->tables, desc))
 		return broken(f, "its kind, string %" PRIu64 ", is of an earlier generation", desc);
 	e = emit(f, &f->ctx);
 	if (f->ev->type == EV_STW_END)
@@ -238,7 +238,7 @@ enum advance on_task_begin(struct offer *f)
 
 	if (map_get(&f->o->tasks, id))
 		return broken(f, "task %" PRIu64 " is active already", id);
-	if (!tables_has_string(f->o->tables, f->ev->args[2]))
+	if (!tables_may_name(f->o->tables, f->ev->args[2]))
 		return broken(f, "its name, string %" PRIu64 ", does not exist", f->ev->args[2]);
 	if (!has_context(f, USER_CONTEXT))
 		return BROKEN;
@@ -281,7 +281,7 @@ static struct order_g *region_g(struct offer *f)
 
 	if (!has_context(f, USER_CONTEXT))
 		return NULL;
-	if (!tables_has_string(f->o->tables, f->ev->args[1])) {
+	if (!tables_may_name(f->o->tables, f->ev->args[1])) {
 		broken(f, "its name, string %" PRIu64 ", does not exist", f->ev->args[1]);
 		return NULL;
 	}
@@ -308,6 +308,21 @@ enum advance on_region_begin(struct offer *f)
 	return emit_plain(f);
 }
 
+static bool is_lost(const struct tables *t, uint64_t id)
+{
+	return t->partial && id != NO_NAME_ID && !tables_has_string(t, id);
+}
+
+/*
+ * Equal texts may have several ids; within a generation equal ids are enough. A
+ * name that a cut generation lost may be any.
+ */
+static bool same_name(const struct tables *t, const struct open_region *region, uint64_t name)
+{
+	return region->name_id == name || slice_eq(region->name.text, tables_string(t, name)) ||
+	       is_lost(t, name) || is_lost(t, region->name_id);
+}
+
 enum advance on_region_end(struct offer *f)
 {
 	struct order_g *g = region_g(f);
@@ -319,10 +334,7 @@ enum advance on_region_end(struct offer *f)
 	if (!g->n_regions)
 		return emit_plain(f);
 	top = &g->regions[g->n_regions - 1];
-	/* Equal texts may have several ids; within a generation equal ids are enough. */
-	if (top->task != f->ev->args[0] ||
-	    (top->name_id != f->ev->args[1] &&
-	     !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1]))))
+	if (top->task != f->ev->args[0] || !same_name(f->o->tables, top, f->ev->args[1]))
 		return broken(f,
 			      "misuse of region: it is not the innermost one of goroutine"
 			      " %" PRId64,

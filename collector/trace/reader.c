@@ -32,6 +32,7 @@ struct reader {
 	enum phase phase;
 	struct err failure; /* in phase FAILED */
 	struct event extra; /* the sync event or CPU sample handed out last */
+	struct salvage salvage;
 };
 
 unsigned int reader_version(const struct reader *r)
@@ -47,6 +48,16 @@ uint64_t reader_bytes(const struct reader *r)
 uint64_t reader_generations(const struct reader *r)
 {
 	return r->n_generations;
+}
+
+void reader_salvage(struct reader *r)
+{
+	r->gen.salvage = true;
+}
+
+const struct salvage *reader_salvaged(const struct reader *r)
+{
+	return r->salvage.generation ? &r->salvage : NULL;
 }
 
 void reader_close(struct reader *r)
@@ -120,7 +131,7 @@ static const struct event *sync_event(struct reader *r, int64_t time, const stru
 		.g = NO_GOROUTINE,
 		.time = time,
 		.wire_time = time,
-		.args = { ++r->n_syncs },
+		.args = { ++r->n_syncs, g && g->partial ? reader_bytes(r) : 0 },
 		.snapshot = g && g->has_snapshot ? &g->snapshot : NULL,
 		.tables = g ? &g->tables : NULL,
 	};
@@ -147,7 +158,7 @@ static enum status start_streams(struct reader *r, struct err *err)
 
 		stream_init(s, g, r->feed.bytes, &g->threads[i]);
 		st = stream_next(s, err);
-		if (st == ST_END)
+		if (st == ST_END || (st == ST_FORMAT && g->partial))
 			st = ST_OK;
 		else if (!st)
 			st = frontier_add(&r->frontier, s, err);
@@ -184,6 +195,9 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	if (st)
 		return last_sync(r, ev, st == ST_END ? NULL : &why);
 	r->n_generations++;
+	if (r->gen.partial)
+		r->salvage = (struct salvage){ .generation = r->gen.gen,
+					       .clock_borrowed = r->gen.clock_borrowed };
 	order_begin_generation(r->order, r->gen.gen, &r->gen.tables);
 	r->next_sample = 0;
 	st = start_streams(r, err);
@@ -221,6 +235,10 @@ static inline bool ids_resolve(const struct event *ev)
 
 COLD static enum status unresolved(struct reader *r, const struct event *e, struct err *err)
 {
+	if (r->gen.partial) {
+		r->salvage.nameless++;
+		return ST_OK;
+	}
 	err_set(err, ST_FORMAT, r->feed.base,
 		"generation %" PRIu64 ": %s event at time %" PRId64
 		" names a string or stack that does not exist",
@@ -234,8 +252,8 @@ static inline enum status hand_out(struct reader *r, const struct event **ev, st
 	struct event *e = r->pending++;
 
 	r->n_pending--;
-	if (!ids_resolve(e))
-		return unresolved(r, e, err);
+	if (!ids_resolve(e) && unresolved(r, e, err))
+		return err->code;
 	*ev = stamp(r, e);
 	return ST_OK;
 }
@@ -256,11 +274,14 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 		.tables = &r->gen.tables,
 	};
 	if (!tables_has_stack(&r->gen.tables, s->stack)) {
-		err_set(err, ST_FORMAT, r->gen.offset,
-			"generation %" PRIu64 ": a CPU sample names stack %" PRIu64
-			", which does not exist",
-			r->gen.gen, s->stack);
-		return fail(r, err);
+		if (!r->gen.partial) {
+			err_set(err, ST_FORMAT, r->gen.offset,
+				"generation %" PRIu64 ": a CPU sample names stack %" PRIu64
+				", which does not exist",
+				r->gen.gen, s->stack);
+			return fail(r, err);
+		}
+		r->salvage.nameless++;
 	}
 	*ev = stamp(r, &r->extra);
 	return ST_OK;
@@ -279,56 +300,86 @@ COLD static enum status broken_at(struct reader *r, const struct stream *s, stru
 	return fail(r, err);
 }
 
+/* What an offer comes to. LEFT: the thread has nothing more to give, try the others. */
+enum outcome { TAKEN, WAITS, FAILS, LEFT };
+
+/* The event at i is against the rules. In a generation that was cut its thread ends here. */
+COLD static enum outcome refuse(struct reader *r, size_t i, struct err *err)
+{
+	if (r->gen.partial && err->code == ST_FORMAT) {
+		r->salvage.n_stuck++;
+		r->n_pending = 0;
+		frontier_remove(&r->frontier, i);
+		return LEFT;
+	}
+	(void)broken_at(r, frontier_at(&r->frontier, i), err);
+	return FAILS;
+}
+
+/* The event behind the one just taken cannot be decoded. */
+COLD static enum outcome refuse_next(struct reader *r, size_t i, struct err *err)
+{
+	if (r->gen.partial && err->code == ST_FORMAT) {
+		frontier_remove(&r->frontier, i);
+		return TAKEN;
+	}
+	/* As in the reference, the event just taken is lost with the one behind it. */
+	(void)broken_at(r, frontier_at(&r->frontier, i), err);
+	return FAILS;
+}
+
 /* Offer the event at i of the frontier and, if it is taken, decode the one behind it. */
-static inline enum advance offer(struct reader *r, size_t i, struct err *err)
+static inline enum outcome offer(struct reader *r, size_t i, struct err *err)
 {
 	struct stream *s = frontier_at(&r->frontier, i);
 	enum advance a = order_advance(r->order, s, &r->pending, &r->n_pending, err);
 	enum status st;
 
-	if (a != ADVANCED) {
-		if (a == BROKEN)
-			(void)broken_at(r, s, err);
-		return a;
-	}
+	if (a != ADVANCED)
+		return a == BROKEN ? refuse(r, i, err) : WAITS;
 	st = stream_next(s, err);
-	if (!st) {
+	if (!st)
 		frontier_update(&r->frontier, i);
-	} else if (st == ST_END) {
+	else if (st == ST_END)
 		frontier_remove(&r->frontier, i);
-	} else {
-		/* As in the reference, the event just taken is lost with the one behind it. */
-		(void)broken_at(r, s, err);
-		return BROKEN;
-	}
-	return ADVANCED;
+	else
+		return refuse_next(r, i, err);
+	return TAKEN;
 }
 
-/* Nobody may go on: events are missing. Tell what the earliest one waits for. */
-COLD static enum status stuck(struct reader *r, struct err *err)
+/*
+ * Nobody may go on: events are missing. Tell what the earliest one waits for;
+ * where a generation was cut that is its end.
+ */
+COLD static enum outcome stuck(struct reader *r, struct err *err)
 {
 	const struct stream *s = frontier_at(&r->frontier, 0);
 	char waits[120];
 
+	if (r->gen.partial) {
+		r->salvage.n_stuck += r->frontier.n;
+		r->frontier.n = 0;
+		r->next_sample = r->gen.n_samples;
+		return LEFT;
+	}
 	order_explain(r->order, s, waits, sizeof(waits));
 	err_set(err, ST_FORMAT, ERR_NO_OFFSET,
 		"no event of %zu threads can come next; the earliest, %s at time %" PRId64
 		", waits: %s",
 		r->frontier.n, wire_specs[s->ev.type].name, s->ev.time, waits);
-	return broken_at(r, s, err);
+	(void)broken_at(r, s, err);
+	return FAILS;
 }
 
 /* The earliest event has to wait for one of another thread: try them by time. */
-COLD static enum status offer_others(struct reader *r, struct err *err)
+COLD static enum outcome offer_others(struct reader *r, struct err *err)
 {
 	frontier_sort(&r->frontier);
 	for (size_t i = 1; i < r->frontier.n; i++) {
-		enum advance a = offer(r, i, err);
+		enum outcome got = offer(r, i, err);
 
-		if (a == BROKEN)
-			return err->code;
-		if (a == ADVANCED)
-			return ST_OK;
+		if (got != WAITS)
+			return got;
 	}
 	return stuck(r, err);
 }
@@ -352,24 +403,21 @@ static inline bool sample_is_next(const struct reader *r)
 
 enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
 {
-	enum advance a;
-
 	if (r->phase == FAILED) {
 		*err = r->failure;
 		return r->failure.code;
 	}
 	if (r->n_pending)
 		return hand_out(r, ev, err);
-	if (!r->frontier.n || sample_is_next(r))
-		return between_events(r, ev, err);
-	a = offer(r, 0, err);
-	if (a == BROKEN)
-		return err->code;
-	if (a == MUST_WAIT) {
-		enum status st = offer_others(r, err);
+	while (r->frontier.n && !sample_is_next(r)) {
+		enum outcome got = offer(r, 0, err);
 
-		if (st)
-			return st;
+		if (got == WAITS)
+			got = offer_others(r, err);
+		if (got == TAKEN)
+			return hand_out(r, ev, err);
+		if (got == FAILS)
+			return err->code;
 	}
-	return hand_out(r, ev, err);
+	return between_events(r, ev, err);
 }

@@ -74,6 +74,7 @@ void tables_clear(struct tables *t)
 	t->bytes = NULL;
 	t->len = 0;
 	t->frames_differ = false;
+	t->partial = false;
 }
 
 void tables_release(struct tables *t)
@@ -195,22 +196,34 @@ static enum status walk_part(struct tables *t, const struct table_part *part, bo
 	return ST_OK;
 }
 
+static enum status walk_parts(struct tables *t, const struct table_part *parts, size_t n_parts,
+			      bool stacks, struct id_index *ix, size_t *n, struct err *err)
+{
+	for (size_t i = 0; i < n_parts; i++) {
+		struct err why = ERR_INIT;
+		enum status st = walk_part(t, &parts[i], stacks, ix, n, &why);
+
+		if (st == ST_FORMAT && t->partial)
+			continue;
+		if (st) {
+			if (err)
+				*err = why;
+			return st;
+		}
+	}
+	return ST_OK;
+}
+
 static enum status load_index(struct tables *t, const struct table_part *parts, size_t n_parts,
 			      bool stacks, struct err *err)
 {
 	struct id_index *ix = stacks ? &t->stacks : &t->strings;
 	size_t n = 0, again = 0;
-	enum status st;
+	enum status st = walk_parts(t, parts, n_parts, stacks, NULL, &n, err);
 
-	for (size_t i = 0; i < n_parts; i++) {
-		st = walk_part(t, &parts[i], stacks, NULL, &n, err);
-		if (st)
-			return st;
-	}
-	st = index_reserve(ix, n, stacks ? "stacks" : "strings", err);
-	for (size_t i = 0; !st && i < n_parts; i++)
-		st = walk_part(t, &parts[i], stacks, ix, &again, err);
-	return st;
+	if (!st)
+		st = index_reserve(ix, n, stacks ? "stacks" : "strings", err);
+	return st ? st : walk_parts(t, parts, n_parts, stacks, ix, &again, err);
 }
 
 /* Every frame must name strings of this generation: section 2.10. */
@@ -235,23 +248,40 @@ static enum status check_frames(const struct tables *t, struct err *err)
 	return ST_OK;
 }
 
-enum status tables_load(struct tables *t, const uint8_t *bytes, size_t len,
-			const struct table_part *strings, size_t n_strings,
+static enum status load(struct tables *t, const struct table_part *strings, size_t n_strings,
 			const struct table_part *stacks, size_t n_stacks, struct err *err)
 {
 	enum status st;
 
-	tables_clear(t);
-	t->bytes = bytes;
-	t->len = len;
 	st = load_index(t, strings, n_strings, false, err);
 	if (!st)
 		st = load_index(t, stacks, n_stacks, true, err);
-	if (!st)
+	if (!st && !t->partial)
 		st = check_frames(t, err);
 	if (!st && !t->frames_differ)
 		map_release(&t->first_frame);
 	return st;
+}
+
+enum status tables_load(struct tables *t, const uint8_t *bytes, size_t len,
+			const struct table_part *strings, size_t n_strings,
+			const struct table_part *stacks, size_t n_stacks, struct err *err)
+{
+	tables_clear(t);
+	t->bytes = bytes;
+	t->len = len;
+	return load(t, strings, n_strings, stacks, n_stacks, err);
+}
+
+enum status tables_load_partial(struct tables *t, const uint8_t *bytes, size_t len,
+				const struct table_part *strings, size_t n_strings,
+				const struct table_part *stacks, size_t n_stacks, struct err *err)
+{
+	tables_clear(t);
+	t->bytes = bytes;
+	t->len = len;
+	t->partial = true;
+	return load(t, strings, n_strings, stacks, n_stacks, err);
 }
 
 struct slice tables_string(const struct tables *t, uint64_t id)
@@ -261,6 +291,8 @@ struct slice tables_string(const struct tables *t, uint64_t id)
 	uint64_t len;
 
 	c.pos = id ? id_index_get(&t->strings, id) : 0;
+	if (id && !c.pos && t->partial)
+		return SLICE(LOST_TEXT);
 	if (c.pos && cursor_uvarint(&c, &len) && !cursor_bytes(&c, len, &text))
 		text.len = 0;
 	return text;

@@ -47,6 +47,7 @@ static const struct {
 	{ "otlp_split", otlp_split_suite },
 	{ "residency", residency_suite },
 	{ "rules", rules_suite },
+	{ "salvage", salvage_suite },
 	{ "schema", schema_suite },
 	{ "source", source_suite },
 	{ "stackpool", stackpool_suite },

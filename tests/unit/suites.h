@@ -48,6 +48,7 @@ Suite *otlp_reply_suite(void);
 Suite *otlp_split_suite(void);
 Suite *residency_suite(void);
 Suite *rules_suite(void);
+Suite *salvage_suite(void);
 Suite *schema_suite(void);
 Suite *source_suite(void);
 Suite *stackpool_suite(void);
