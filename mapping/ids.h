@@ -33,7 +33,7 @@ void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 		  struct slice instance);
 
 /* A number for the capture's edges that cut a span, to put into its key; not 0. */
-uint64_t id_cut(int64_t capture_start, int64_t capture_end, unsigned int edges);
+uint64_t id_cut(int64_t capture_start, int64_t capture_end, uint64_t edges);
 
 void id_trace(const struct id_seed *seed, const struct id_key *key,
 	      uint8_t out[static TRACE_ID_BYTES]);

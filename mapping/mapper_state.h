@@ -81,6 +81,7 @@ struct node {
 	int64_t id_time;	   /* begin as recorded, for the id */
 	bool ended, cut_start, cut_end;
 	bool abandoned; /* a region whose goroutine died: shows as cut, not by the capture */
+	bool salvaged;	/* ended in a generation that was cut: some of it may be lost */
 	bool left_out;	/* not in its trace's list, never a parent; gone when it ends */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;					  /* of NODE_WAIT */
@@ -156,6 +157,8 @@ struct mapper {
 	uint64_t last_serial;
 	int64_t first_time, last_time, first_id_time;
 	struct wall_clock clock;	  /* of the current generation */
+	uint64_t cut_at;		  /* byte where the current one was cut; 0: it is whole */
+	char damage[256];		  /* for the capture's span; empty: none */
 	bool started, lacks_clock;	  /* some generation had none */
 	struct span_event *event_scratch; /* events_per_span of each, for spans.c */
 	struct attrs *attr_scratch;
