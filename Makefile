@@ -105,7 +105,7 @@ $(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tes
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server
 HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
-$(OTLP_SERVER): $(wildcard tests/otlp/server/*)
+$(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 

@@ -12,6 +12,7 @@
 #include "exporter/hint.h"
 #include "exporter/http.h"
 #include "exporter/otlp_reply.h"
+#include "exporter/otlp_transcode.h"
 
 /* So many headers does a protocol need of its own, at most. */
 #define OWN_HEADERS 4
@@ -24,6 +25,7 @@ struct transport {
 	struct http *http;
 	struct compressor *compressor; /* NULL: bodies are sent as they are */
 	struct buf texts;	       /* the copies of settings, NUL after NUL */
+	struct buf json;	       /* the batch, if that is what goes out */
 	struct buf body;	       /* as it goes out */
 	struct buf words;	       /* an unescaped grpc-message or its details */
 	struct buf plain;	       /* an answer that came compressed, unpacked */
@@ -126,6 +128,7 @@ enum status transport_open(struct transport **out, const struct exporter_setting
 	if (!t)
 		return err_nomem(err, "an exporter");
 	buf_init(&t->texts, MAX_CONFIG_BYTES);
+	buf_init(&t->json, MAX_HTTP_REQUEST);
 	buf_init(&t->body, 2 * MAX_BATCH_BYTES);
 	buf_init(&t->words, MAX_RESPONSE_HEADER);
 	buf_init(&t->plain, MAX_RESPONSE_BYTES);
@@ -150,6 +153,7 @@ void transport_close(struct transport *t)
 		explicit_bzero(t->texts.ptr, t->texts.len);
 	mem_free(t->headers.ptr);
 	buf_release(&t->texts);
+	buf_release(&t->json);
 	buf_release(&t->body);
 	buf_release(&t->words);
 	buf_release(&t->plain);
@@ -173,8 +177,15 @@ static enum status encode(struct transport *t, struct slice batch, struct slice 
 			  struct err *err)
 {
 	size_t head = t->protocol == SETTING_GRPC ? GRPC_HEAD_BYTES : 0;
-	enum status st;
+	enum status st = ST_OK;
 
+	if (t->protocol == SETTING_HTTP_JSON) {
+		buf_clear(&t->json);
+		st = otlp_transcode(batch, &t->json, err);
+		batch = buf_view(&t->json);
+	}
+	if (st)
+		return st;
 	if (!head && !t->compressor) {
 		*body = batch;
 		return ST_OK;
@@ -299,7 +310,9 @@ static void fill_result(struct transport *t, const struct http_reply *r, const s
 	} else {
 		out->hint = hint_for(t->protocol, r->rc, r->status, out->grpc_status);
 	}
-	memcpy(out->text, t->reply.text, sizeof(out->text));
+	/* The beginning of an answer is no answer. */
+	if (v->class != SEND_TRANSPORT || !r->rc)
+		memcpy(out->text, t->reply.text, sizeof(out->text));
 }
 
 /* ---- an attempt ---- */
@@ -339,7 +352,12 @@ static bool attempt(struct transport *t, struct slice batch, size_t n_spans,
 
 	/* A fallback may have failed before. */
 	if ((!t->http && connect_anew(t, &err)) || encode(t, batch, &body, &err)) {
-		fail_locally(out, SEND_OURS, err.msg);
+		/* As JSON it may be too much, as it is it never gets better. */
+		fail_locally(out,
+			     err.code == ST_LIMIT    ? SEND_TOO_BIG
+			     : err.code == ST_FORMAT ? SEND_PERMANENT
+						     : SEND_OURS,
+			     err.msg);
 		return false;
 	}
 	http_post(t->http, body, &r);

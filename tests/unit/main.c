@@ -46,6 +46,7 @@ static const struct {
 	{ "otlp_json", otlp_json_suite },
 	{ "otlp_reply", otlp_reply_suite },
 	{ "otlp_split", otlp_split_suite },
+	{ "otlp_transcode", otlp_transcode_suite },
 	{ "residency", residency_suite },
 	{ "rules", rules_suite },
 	{ "schema", schema_suite },
@@ -57,6 +58,7 @@ static const struct {
 	{ "subst", subst_suite },
 	{ "tables", tables_suite },
 	{ "timesort", timesort_suite },
+	{ "transport", transport_suite },
 	{ "utf8", utf8_suite },
 };
 /* clang-format on */

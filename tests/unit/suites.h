@@ -47,6 +47,7 @@ Suite *otlp_http_failures_suite(void);
 Suite *otlp_json_suite(void);
 Suite *otlp_reply_suite(void);
 Suite *otlp_split_suite(void);
+Suite *otlp_transcode_suite(void);
 Suite *residency_suite(void);
 Suite *rules_suite(void);
 Suite *schema_suite(void);
@@ -58,6 +59,7 @@ Suite *stream_suite(void);
 Suite *subst_suite(void);
 Suite *tables_suite(void);
 Suite *timesort_suite(void);
+Suite *transport_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */
