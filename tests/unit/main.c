@@ -51,6 +51,7 @@ static const struct {
 	{ "rules", rules_suite },
 	{ "schema", schema_suite },
 	{ "source", source_suite },
+	{ "span_file", span_file_suite },
 	{ "stackpool", stackpool_suite },
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },
