@@ -15,6 +15,7 @@ static const struct {
 	{ "buf", buf_suite },
 	{ "classify", classify_suite },
 	{ "config", config_suite },
+	{ "context", context_suite },
 	{ "cursor", cursor_suite },
 	{ "damage", damage_suite },
 	{ "dist", dist_suite },
