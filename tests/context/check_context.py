@@ -5,9 +5,9 @@
 
 SPANS.jsonl is what `convert` wrote of a trace, TRUTH.json the spans that the
 program's own OpenTelemetry SDK exported (Name, TraceID, SpanID, Start, End in
-Unix ns), DUMP.txt the text of `flightspan dump`. Each task that the trace begins
-must be exactly one span `runtime: NAME` in the application's trace, below the
-application's span of that name, inside its interval.
+Unix ns), DUMP.txt the text of `flightspan dump`. Each task that begins right after
+a traceparent on its goroutine must be exactly one span `runtime: NAME` in the
+application's trace, below the application's span of that name, inside its interval.
 
 The SDK takes a span's end time first and ends the task afterwards, and may be
 descheduled in between: a task may end a little after its span. SLACK_NS is what
@@ -31,6 +31,22 @@ def read_spans(path):
             for resource in json.loads(line).get('resourceSpans', []):
                 for scope in resource['scopeSpans']:
                     yield from scope['spans']
+
+
+def carried(dump):
+    """Task ids to traceparents, of tasks that begin right after one."""
+    tasks, before = {}, {}
+    for line in dump:
+        m = re.match(r'\S+ \S+ (G=\S+) (Log|Task\w+|Region\w+) (.*)', line)
+        if not m:
+            continue
+        if m[2] == 'TaskBegin' and m[1] in before:
+            tasks[re.search(r' ID=(\d+) ', line)[1]] = before[m[1]]
+        before.pop(m[1], None)
+        parent = re.search(r'Category="(?:otel\.)?traceparent" Message="00-(\w+)-(\w+)-', line)
+        if parent:
+            before[m[1]] = parent[2]
+    return tasks
 
 
 def check(span, truth, seen):
@@ -59,7 +75,7 @@ def main():
     with open(truth_path, encoding='utf-8') as f:
         truth = {s['SpanID']: s for s in json.load(f)}
     with open(dump_path, encoding='utf-8', errors='replace') as f:
-        begun = {m[1] for m in (re.search(r' TaskBegin .* ID=(\d+) ', line) for line in f) if m}
+        begun = carried(f)
     seen, tasks, failed = collections.Counter(), collections.Counter(), 0
     for span in read_spans(spans_path):
         a = attributes(span)
@@ -67,6 +83,8 @@ def main():
             continue
         tasks[a['flightspan.task.id']] += 1
         bad = check(span, truth, seen)
+        if span.get('parentSpanId') != begun[a['flightspan.task.id']]:
+            bad.append('it is another task\'s')
         if bad:
             failed += 1
             print('FAIL', span['name'], span['spanId'], '; '.join(bad))
@@ -74,8 +92,7 @@ def main():
         if tasks[task] != 1:
             failed += 1
             print(f'FAIL task {task} has {tasks[task]} spans')
-    print(f'{len(begun)} tasks, {len(seen)} matched: '
-          f'{len(begun) - failed} passed, {failed} failed')
+    print(f'{len(begun)} tasks of {len(truth)} spans: {len(begun) - failed} passed, {failed} failed')
     sys.exit(1 if failed or not begun else 0)
 
 
