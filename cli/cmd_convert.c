@@ -118,6 +118,9 @@ static uint32_t to_u32(uint64_t v)
 
 static void plan_mapper(struct plan *p)
 {
+	static const enum context_mode modes[] = { [SETTING_ADOPT] = CONTEXT_ADOPT,
+						   [SETTING_LINK] = CONTEXT_LINK,
+						   [SETTING_OFF] = CONTEXT_OFF };
 	const struct mapping_settings *s = &p->settings.mapping;
 	struct mapper_options *o = &p->mapper;
 
@@ -135,6 +138,9 @@ static void plan_mapper(struct plan *p)
 	o->events_per_span = to_u32(s->limits.events_per_span);
 	o->spans_per_trace = o->spans_per_capture = to_u32(s->limits.spans_per_trace);
 	o->attribute_length = to_u32(s->limits.attribute_bytes);
+	o->context = modes[s->context.mode];
+	o->context_categories = s->context.categories.ptr;
+	o->n_context_categories = s->context.categories.n;
 }
 
 /* --endpoint and what goes with it; the message names the flag. */

@@ -16,6 +16,7 @@ static const struct {
 	{ "classify", classify_suite },
 	{ "compress", compress_suite },
 	{ "config", config_suite },
+	{ "context", context_suite },
 	{ "cursor", cursor_suite },
 	{ "damage", damage_suite },
 	{ "dist", dist_suite },

@@ -17,6 +17,7 @@ Suite *buf_suite(void);
 Suite *classify_suite(void);
 Suite *compress_suite(void);
 Suite *config_suite(void);
+Suite *context_suite(void);
 Suite *cursor_suite(void);
 Suite *damage_suite(void);
 Suite *dist_suite(void);
