@@ -27,6 +27,12 @@ struct reader {
 	size_t next_sample; /* of gen.samples */
 	int64_t last_time;  /* of the last event handed out */
 	uint64_t n_syncs, n_generations;
+	/*
+	 * The frontier's first stream, and the time up to which it stays that and no
+	 * sample comes before it. NULL: something else may come first.
+	 */
+	struct stream *top;
+	int64_t limit;
 	struct event *pending; /* events of the last advance not yet handed out */
 	unsigned int n_pending;
 	enum phase phase;
@@ -113,10 +119,9 @@ static unsigned int grammar(const struct reader *r)
 }
 
 /* Public times strictly increase: section 4.2. */
-static inline const struct event *stamp(struct reader *r, struct event *ev)
+HOT const struct event *stamp(struct reader *r, struct event *ev)
 {
-	if (ev->time <= r->last_time)
-		ev->time = r->last_time + 1;
+	ev->time = ev->wire_time > r->last_time ? ev->wire_time : r->last_time + 1;
 	r->last_time = ev->time;
 	return ev;
 }
@@ -129,7 +134,6 @@ static const struct event *sync_event(struct reader *r, int64_t time, const stru
 		.m = NO_THREAD,
 		.p = NO_PROC,
 		.g = NO_GOROUTINE,
-		.time = time,
 		.wire_time = time,
 		.args = { ++r->n_syncs, g && g->partial ? reader_bytes(r) : 0 },
 		.snapshot = g && g->has_snapshot ? &g->snapshot : NULL,
@@ -143,6 +147,7 @@ COLD static enum status fail(struct reader *r, const struct err *err)
 {
 	r->phase = FAILED;
 	r->failure = *err;
+	r->top = NULL;
 	return err->code;
 }
 
@@ -213,26 +218,6 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	return ST_OK;
 }
 
-/* The rarer ids: strings, and the start stack of a new goroutine. */
-static bool rare_ids_resolve(const struct event *ev, const struct wire_ids *ids)
-{
-	const struct tables *t = ev->tables;
-
-	return (!ids->string1 || tables_has_string(t, ev->args[ids->string1 - 1])) &&
-	       (!ids->start_stack || tables_has_stack(t, ev->args[ids->start_stack - 1])) &&
-	       (!ids->string2 || tables_has_string(t, ev->args[ids->string2 - 1]));
-}
-
-/* Every id that an event carries; most carry a stack alone, or none. */
-static inline bool ids_resolve(const struct event *ev)
-{
-	const struct wire_ids *ids = &wire_ids[ev->wire];
-
-	if (ids->stack && !tables_has_stack(ev->tables, ev->args[ids->stack - 1]))
-		return false;
-	return (!ids->string1 && !ids->start_stack) || rare_ids_resolve(ev, ids);
-}
-
 COLD static enum status unresolved(struct reader *r, const struct event *e, struct err *err)
 {
 	if (r->gen.partial) {
@@ -246,13 +231,11 @@ COLD static enum status unresolved(struct reader *r, const struct event *e, stru
 	return fail(r, err);
 }
 
-/* The next pending event. Its ids are checked now: section 3.3. */
-static inline enum status hand_out(struct reader *r, const struct event **ev, struct err *err)
+/* Its ids are checked now: section 3.3. */
+HOT enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
+			 struct err *err)
 {
-	struct event *e = r->pending++;
-
-	r->n_pending--;
-	if (!ids_resolve(e) && unresolved(r, e, err))
+	if (!tables_resolve(e->tables, e) && unresolved(r, e, err))
 		return err->code;
 	*ev = stamp(r, e);
 	return ST_OK;
@@ -268,7 +251,6 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 		.m = s->m,
 		.p = s->p,
 		.g = s->g,
-		.time = s->time,
 		.wire_time = s->time,
 		.args = { s->stack },
 		.tables = &r->gen.tables,
@@ -291,7 +273,7 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 COLD static enum status broken_at(struct reader *r, const struct stream *s, struct err *err)
 {
 	if (err->offset == ERR_NO_OFFSET && err->code == ST_FORMAT) {
-		err->offset = (uint64_t)(s->event - s->bytes);
+		err->offset = (uint64_t)(s->start - s->bytes);
 		err_wrap(err, "thread %" PRId64, s->m);
 	}
 	if (err->offset != ERR_NO_OFFSET)
@@ -300,58 +282,73 @@ COLD static enum status broken_at(struct reader *r, const struct stream *s, stru
 	return fail(r, err);
 }
 
-/* What an offer comes to. LEFT: the thread has nothing more to give, try the others. */
-enum outcome { TAKEN, WAITS, FAILS, LEFT };
-
-/* The event at i is against the rules. In a generation that was cut its thread ends here. */
-COLD static enum outcome refuse(struct reader *r, size_t i, struct err *err)
+/* Something changed that r->top and r->limit follow from. */
+static void choose_top(struct reader *r)
 {
-	if (r->gen.partial && err->code == ST_FORMAT) {
-		r->salvage.n_stuck++;
-		r->n_pending = 0;
-		frontier_remove(&r->frontier, i);
-		return LEFT;
-	}
-	(void)broken_at(r, frontier_at(&r->frontier, i), err);
-	return FAILS;
+	r->top = NULL;
+	if (!r->frontier.n || r->n_pending)
+		return;
+	r->limit = frontier_limit(&r->frontier);
+	if (r->next_sample < r->gen.n_samples && r->gen.samples[r->next_sample].time < r->limit)
+		r->limit = r->gen.samples[r->next_sample].time;
+	if (r->frontier.heap[0].time <= r->limit)
+		r->top = frontier_at(&r->frontier, 0);
 }
 
-/* The event behind the one just taken cannot be decoded. */
-COLD static enum outcome refuse_next(struct reader *r, size_t i, struct err *err)
+/*
+ * The thread at i cannot go on: its next event is against the rules. It ends here
+ * in a generation that was cut; elsewhere the reading does.
+ */
+COLD static enum status give_up(struct reader *r, size_t i, struct err *err)
 {
-	if (r->gen.partial && err->code == ST_FORMAT) {
-		frontier_remove(&r->frontier, i);
-		return TAKEN;
-	}
-	/* As in the reference, the event just taken is lost with the one behind it. */
-	(void)broken_at(r, frontier_at(&r->frontier, i), err);
-	return FAILS;
+	if (!r->gen.partial || err->code != ST_FORMAT)
+		return broken_at(r, frontier_at(&r->frontier, i), err);
+	frontier_remove(&r->frontier, i);
+	choose_top(r);
+	return ST_OK;
 }
 
-/* Offer the event at i of the frontier and, if it is taken, decode the one behind it. */
-static inline enum outcome offer(struct reader *r, size_t i, struct err *err)
+/* The stream at i went on to its next event, with the given outcome. */
+static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
 {
-	struct stream *s = frontier_at(&r->frontier, i);
-	enum advance a = order_advance(r->order, s, &r->pending, &r->n_pending, err);
-	enum status st;
-
-	if (a != ADVANCED)
-		return a == BROKEN ? refuse(r, i, err) : WAITS;
-	st = stream_next(s, err);
 	if (!st)
 		frontier_update(&r->frontier, i);
 	else if (st == ST_END)
 		frontier_remove(&r->frontier, i);
 	else
-		return refuse_next(r, i, err);
-	return TAKEN;
+		/* As in the reference, the event just taken is lost with the one behind it. */
+		return give_up(r, i, err);
+	choose_top(r);
+	return ST_OK;
 }
 
 /*
- * Nobody may go on: events are missing. Tell what the earliest one waits for;
- * where a generation was cut that is its end.
+ * What the ordering said of the event at i. *e is that event, or the first of
+ * several; it becomes NULL if none came and there may be others.
  */
-COLD static enum outcome stuck(struct reader *r, struct err *err)
+COLD static enum status took(struct reader *r, size_t i, enum advance a, struct event **e,
+			     struct err *err)
+{
+	struct stream *s = frontier_at(&r->frontier, i);
+
+	if (a == BROKEN) {
+		r->salvage.n_stuck++;
+		*e = NULL;
+		return give_up(r, i, err);
+	}
+	if (a == EXPANDED) {
+		r->pending = order_extra(r->order, &r->n_pending);
+		*e = r->pending++;
+		r->n_pending--;
+	}
+	return went_on(r, i, stream_next(s, err), err);
+}
+
+/*
+ * Nobody may go on: events are missing. Where a generation was cut that is its
+ * end; else tell what the earliest one waits for.
+ */
+COLD static enum status stuck(struct reader *r, struct event **e, struct err *err)
 {
 	const struct stream *s = frontier_at(&r->frontier, 0);
 	char waits[120];
@@ -360,32 +357,36 @@ COLD static enum outcome stuck(struct reader *r, struct err *err)
 		r->salvage.n_stuck += r->frontier.n;
 		r->frontier.n = 0;
 		r->next_sample = r->gen.n_samples;
-		return LEFT;
+		choose_top(r);
+		*e = NULL;
+		return ST_OK;
 	}
 	order_explain(r->order, s, waits, sizeof(waits));
 	err_set(err, ST_FORMAT, ERR_NO_OFFSET,
 		"no event of %zu threads can come next; the earliest, %s at time %" PRId64
 		", waits: %s",
-		r->frontier.n, wire_specs[s->ev.type].name, s->ev.time, waits);
-	(void)broken_at(r, s, err);
-	return FAILS;
+		r->frontier.n, wire_specs[s->ev->wire].name, s->ev->wire_time, waits);
+	return broken_at(r, s, err);
 }
 
 /* The earliest event has to wait for one of another thread: try them by time. */
-COLD static enum outcome offer_others(struct reader *r, struct err *err)
+COLD static enum status offer_others(struct reader *r, struct event **e, struct err *err)
 {
 	frontier_sort(&r->frontier);
 	for (size_t i = 1; i < r->frontier.n; i++) {
-		enum outcome got = offer(r, i, err);
+		struct stream *s = frontier_at(&r->frontier, i);
+		enum advance a;
 
-		if (got != WAITS)
-			return got;
+		*e = s->ev;
+		a = order_advance(r->order, s, err);
+		if (a != MUST_WAIT)
+			return took(r, i, a, e, err);
 	}
-	return stuck(r, err);
+	return stuck(r, e, err);
 }
 
 /* What comes when no thread's event is next: a sample, the next generation, the end. */
-COLD static enum status between_events(struct reader *r, const struct event **ev, struct err *err)
+static enum status between_events(struct reader *r, const struct event **ev, struct err *err)
 {
 	if (r->phase == DONE)
 		return ST_END;
@@ -394,30 +395,66 @@ COLD static enum status between_events(struct reader *r, const struct event **ev
 	return next_generation(r, ev, err);
 }
 
-/* Does a CPU sample come before the earliest event? */
-static inline bool sample_is_next(const struct reader *r)
+/* Whatever may come next, in the reference's order. */
+static enum status next_of_any(struct reader *r, const struct event **ev, struct err *err)
 {
-	return r->next_sample < r->gen.n_samples &&
-	       r->gen.samples[r->next_sample].time < r->frontier.heap[0].time;
-}
+	enum status st;
 
-enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
-{
 	if (r->phase == FAILED) {
 		*err = r->failure;
 		return r->failure.code;
 	}
-	if (r->n_pending)
-		return hand_out(r, ev, err);
-	while (r->frontier.n && !sample_is_next(r)) {
-		enum outcome got = offer(r, 0, err);
-
-		if (got == WAITS)
-			got = offer_others(r, err);
-		if (got == TAKEN)
-			return hand_out(r, ev, err);
-		if (got == FAILS)
-			return err->code;
+	if (r->n_pending) {
+		r->n_pending--;
+		st = hand_out(r, r->pending++, ev, err);
+	} else {
+		st = between_events(r, ev, err);
 	}
-	return between_events(r, ev, err);
+	if (!st)
+		choose_top(r);
+	return st;
+}
+
+/* The earliest event was not simply taken. */
+COLD static enum status next_otherwise(struct reader *r, enum advance a, const struct event **ev,
+				       struct err *err)
+{
+	for (;;) {
+		struct event *e = r->top->ev;
+		enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
+
+		if (st)
+			return st;
+		if (e)
+			return hand_out(r, e, ev, err);
+		/* A thread of a generation that was cut is at its end: on to the others. */
+		if (!r->top)
+			return next_of_any(r, ev, err);
+		a = order_advance(r->order, r->top, err);
+	}
+}
+
+enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
+{
+	struct stream *s = r->top;
+	struct event *e;
+	enum advance a;
+	enum status st;
+
+	if (UNLIKELY(!s))
+		return next_of_any(r, ev, err);
+	e = s->ev;
+	a = order_advance(r->order, s, err);
+	if (UNLIKELY(a != ADVANCED))
+		return next_otherwise(r, a, ev, err);
+	st = stream_next(s, err);
+	if (LIKELY(!st && s->ev->wire_time <= r->limit)) {
+		/* Nearly always the same thread goes on. */
+		r->frontier.heap[0].time = s->ev->wire_time;
+	} else {
+		st = went_on(r, 0, st, err);
+		if (st)
+			return st;
+	}
+	return hand_out(r, e, ev, err);
 }

@@ -26,7 +26,8 @@
 #define LOST_TEXT "?"
 
 struct id_index {
-	uint32_t *dense; /* offset of the record by id; 0 = none */
+	uint32_t *dense; /* offset of the record by id; 0 = look in sparse; [0] is 1 */
+	size_t n;	 /* records */
 	size_t n_dense;	 /* ids below this are in `dense` */
 	struct map sparse;
 };
@@ -34,8 +35,7 @@ struct id_index {
 struct tables {
 	const uint8_t *bytes; /* the generation's; offsets count from here */
 	size_t len;
-	struct id_index strings;
-	struct id_index stacks;
+	struct id_index strings, stacks;
 	struct map first_frame; /* pc -> offset of its first record */
 	bool frames_differ;	/* first_frame is needed for reading */
 	bool partial;		/* of a generation that was cut */
@@ -72,29 +72,47 @@ MUST_CHECK enum status tables_load_partial(struct tables *t, const uint8_t *byte
 
 COLD uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id);
 
-/* The record of an id, as an offset; 0: none. */
+/* The record of an id other than 0, as an offset; 0: none. */
 static inline uint32_t id_index_get(const struct id_index *ix, uint64_t id)
 {
-	if (id < ix->n_dense)
+	if (LIKELY(id < ix->n_dense && ix->dense[id]))
 		return ix->dense[id];
 	return id_index_get_sparse(ix, id);
 }
 
 /* Is there such a string or stack? 0 always is. */
+static inline bool id_index_has(const struct id_index *ix, uint64_t id)
+{
+	return LIKELY(id < ix->n_dense && ix->dense[id]) || !id || id_index_get_sparse(ix, id);
+}
+
 static inline bool tables_has_string(const struct tables *t, uint64_t id)
 {
-	return !id || id_index_get(&t->strings, id);
+	return id_index_has(&t->strings, id);
 }
 
 static inline bool tables_has_stack(const struct tables *t, uint64_t id)
 {
-	return !id || id_index_get(&t->stacks, id);
+	return id_index_has(&t->stacks, id);
 }
 
 /* May an event name it? Of a generation that was cut, any string may be meant. */
 static inline bool tables_may_name(const struct tables *t, uint64_t id)
 {
 	return tables_has_string(t, id) || t->partial;
+}
+
+/* Do all ids of an event lead to something? */
+HOT bool tables_resolve(const struct tables *t, const struct event *ev)
+{
+	for (unsigned int left = ev->ids; left; left &= left - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(left);
+		uint64_t id = ev->args[i % 4];
+
+		if (UNLIKELY(!(i < 4 ? tables_has_string(t, id) : tables_has_stack(t, id))))
+			return false;
+	}
+	return true;
 }
 
 /* The string, borrowed until tables_clear(); empty when there is none, or LOST_TEXT. */
