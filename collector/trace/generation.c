@@ -371,14 +371,12 @@ static enum status rescue(struct generation *g, const struct feed *f, unsigned i
 			  struct stop *stop, struct err *why)
 {
 	struct err ignored = ERR_INIT;
-	int64_t ns;
 
 	if (add_torn(g, f, version, stop) == ST_NOMEM)
 		return err_nomem(why, "a generation");
 	/* The frequency of the generation before is still there. */
 	g->clock_borrowed = !g->has_freq || (version >= 25 && !g->has_snapshot);
-	if ((g->clock_borrowed && !g->n_loaded) || !(g->n_batches || g->n_samples) ||
-	    !generation_ns(g, g->min_time, &ns))
+	if ((g->clock_borrowed && !g->n_loaded) || !(g->n_batches || g->n_samples))
 		return why->code;
 	if (g->has_snapshot && !generation_ns(g, g->snapshot_ticks, &g->snapshot.trace_ns))
 		g->has_snapshot = false;
@@ -418,7 +416,7 @@ static enum status load(struct generation *g, struct feed *f, unsigned int versi
 			struct stop *stop, struct err *err)
 {
 	enum status st = index_batches(g, f, version, stop, err);
-	bool doubtful = g->salvage && version < 26;
+	bool doubtful = g->salvage && version < 26 && (g->n_batches || g->n_samples);
 
 	/* In one of its own batches: that is no matter of the next generation. */
 	if (!st && doubtful && g->damaged && stop->at.have && stop->at.gen == g->gen) {

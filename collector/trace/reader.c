@@ -200,9 +200,6 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	if (st)
 		return last_sync(r, ev, st == ST_END ? NULL : &why);
 	r->n_generations++;
-	if (r->gen.partial)
-		r->salvage = (struct salvage){ .generation = r->gen.gen,
-					       .clock_borrowed = r->gen.clock_borrowed };
 	order_begin_generation(r->order, r->gen.gen, &r->gen.tables);
 	r->next_sample = 0;
 	st = start_streams(r, err);
@@ -214,6 +211,9 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 		err_wrap(err, "generation %" PRIu64, r->gen.gen);
 		return fail(r, err);
 	}
+	if (r->gen.partial)
+		r->salvage = (struct salvage){ .generation = r->gen.gen,
+					       .clock_borrowed = r->gen.clock_borrowed };
 	*ev = sync_event(r, first, &r->gen);
 	return ST_OK;
 }
