@@ -193,13 +193,17 @@ static enum status add_batch(struct generation *g, const struct feed *f,
 /* Read the header and make sure that the data is in the window. */
 static enum status read_header(struct feed *f, size_t pos, struct batch_header *h, struct err *err)
 {
+	struct err failure = ERR_INIT;
 	struct cursor c;
 	size_t have;
-	enum status st = feed_need(f, pos, HEADER_MAX, &have, err);
+	enum status st = feed_need(f, pos, HEADER_MAX, &have, &failure);
 
-	if (st)
-		return st;
 	*h = (struct batch_header){ .start = f->base + pos };
+	/* The end of a generation is shorter: what is there may be enough. */
+	if (st && !(f->failure.code && have)) {
+		*err = failure;
+		return st;
+	}
 	if (!have)
 		return ST_END;
 	c = (struct cursor){ .in = { f->bytes, pos + have }, .pos = pos };
@@ -212,16 +216,21 @@ static enum status read_header(struct feed *f, size_t pos, struct batch_header *
 		return ST_OK;
 	if ((h->type == EV_EXPERIMENTAL_BATCH && !cursor_u8(&c, &h->experiment)) ||
 	    !cursor_uvarint(&c, &h->gen) || !cursor_uvarint(&c, &h->m) ||
-	    !cursor_uvarint(&c, &h->time) || !cursor_uvarint(&c, &h->size))
+	    !cursor_uvarint(&c, &h->time) || !cursor_uvarint(&c, &h->size)) {
+		if (st) {
+			*err = failure;
+			return st;
+		}
 		return err_set(err, ST_FORMAT, pos,
 			       have < HEADER_MAX ? "the file ends inside a batch header"
 						 : "batch header has a malformed number");
+	}
 	if (h->size > WIRE_BATCH_BYTES)
 		return err_set(err, ST_FORMAT, pos, "batch of %" PRIu64 " bytes, the maximum is %u",
 			       h->size, WIRE_BATCH_BYTES);
 	h->data = c.pos;
 	st = feed_need(f, h->data, h->size, &have, err);
-	h->have = st && f->end - h->data < h->size ? f->end - h->data : have;
+	h->have = have;
 	if (!st && have < h->size)
 		return err_set(err, ST_FORMAT, pos,
 			       "the file ends inside a batch: %zu of %" PRIu64 " bytes", have,

@@ -32,7 +32,8 @@ struct feed {
 	size_t start;	       /* first byte not yet consumed by a generation */
 	size_t end;	       /* bytes in the window */
 	uint64_t base;	       /* offset in the trace of bytes[0] */
-	bool ended;	       /* the source has no more */
+	bool ended;	       /* the source has no more, or failed */
+	struct err failure;    /* ST_OK: it did not fail */
 	size_t max_generation; /* bytes */
 };
 
@@ -40,7 +41,8 @@ void feed_init(struct feed *f, struct byte_source source);
 void feed_release(struct feed *f);
 /*
  * Have the bytes [pos, pos + n) of the window, pos being at most f->end. *have is
- * how many of them there are: fewer only at the end of the source. Moves f->bytes.
+ * how many of them there are: fewer only at the end of the source, or with a
+ * failure. What came before a failure of the source is there. Moves f->bytes.
  */
 MUST_CHECK enum status feed_need(struct feed *f, size_t pos, size_t n, size_t *have,
 				 struct err *err);

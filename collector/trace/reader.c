@@ -194,7 +194,8 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	if (st)
 		return fail(r, err);
 	/* Below 26 the end of the source behind a generation is a clean end. */
-	if (grammar(r) < 26 && r->n_generations && r->feed.ended && r->feed.start == r->feed.end)
+	if (grammar(r) < 26 && r->n_generations && r->feed.ended && !r->feed.failure.code &&
+	    r->feed.start == r->feed.end)
 		return last_sync(r, ev, NULL);
 	st = generation_load(&r->gen, &r->feed, grammar(r), &why);
 	if (st)

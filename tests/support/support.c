@@ -130,6 +130,11 @@ struct reading read_trace(struct slice trace, struct buf *text)
 	return read_all(memory_source(&m), false, text);
 }
 
+struct reading salvage_source(struct byte_source source, struct buf *text)
+{
+	return read_all(source, true, text);
+}
+
 struct reading salvage_trace(struct slice trace, struct buf *text)
 {
 	struct memory m = { .in = trace };

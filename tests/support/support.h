@@ -38,6 +38,7 @@ struct reading read_trace(struct slice trace, struct buf *text);
 struct reading read_source(struct byte_source source, struct buf *text);
 /* The same with what can be used of a generation that is cut. */
 struct reading salvage_trace(struct slice trace, struct buf *text);
+struct reading salvage_source(struct byte_source source, struct buf *text);
 
 /* Replace `out` by a file's decompressed bytes; aborts where there is none. */
 void load_file(const char *path, struct buf *out);

@@ -55,6 +55,7 @@ static const struct {
 	{ "source", source_suite },
 	{ "span_file", span_file_suite },
 	{ "stackpool", stackpool_suite },
+	{ "starved", starved_suite },
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },
 	{ "stream", stream_suite },
