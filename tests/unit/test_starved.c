@@ -153,6 +153,8 @@ static const struct {
 	{ "dump", "tests/data/good/recorder-go1.26.trace.zst", dump, 0 },
 	{ "dump, samples", "tests/data/good/cpuprofile-go1.26.trace.zst", dump, 0 },
 	{ "dump, 1.22", "tests/data/good/annotations-go1.22.trace.zst", dump, 0 },
+	{ "dump, 1.23", "tests/data/good/generations-go1.23.trace.zst", dump, 0 },
+	{ "dump, 1.25", "tests/data/good/gc-go1.25.trace.zst", dump, 0 },
 	{ "dump --wire", "tests/data/good/recorder-go1.26.trace.zst", dump_wire, 0 },
 	{ "salvage, 1.26", "tests/data/good/annotations-go1.26.trace.zst", salvage, 700 },
 	{ "salvage, 1.22", "tests/data/good/generations-go1.22.trace.zst", salvage, 300 },
