@@ -105,6 +105,11 @@ $(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tes
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server
 HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
+FAULTS := build/faults
+$(FAULTS): $(wildcard tests/otlp/server/scripted/* tests/otlp/server/faults/* tests/e2e/bigtrace/*)
+	$(call say,GO,$@)
+	$(Q)cd tests/otlp/server && go test -c -trimpath -o $(abspath $@) ./faults
+	$(Q)cd tests/e2e && go build -trimpath -buildvcs=false -o $(abspath build/bigtrace) ./bigtrace
 $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
@@ -164,6 +169,10 @@ check-context: $(B)/flightspan ## tasks in the application's traces, and capture
 
 check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and back; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
+
+# TEST=Poison: one fault.
+check-faults: $(B)/flightspan $(if $(HAVE_GO),$(FAULTS)) ## what goes wrong between exporter and receiver, by sets; needs Go
+	$(Q)tests/otlp/faults.sh $<
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
