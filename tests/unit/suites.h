@@ -54,6 +54,7 @@ Suite *rules_suite(void);
 Suite *schema_suite(void);
 Suite *source_suite(void);
 Suite *span_file_suite(void);
+Suite *span_limit_suite(void);
 Suite *stackpool_suite(void);
 Suite *stats_suite(void);
 Suite *stats_print_suite(void);

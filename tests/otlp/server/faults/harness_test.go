@@ -69,7 +69,7 @@ func each(t *testing.T, trace *string, which []string, fault func(w *world)) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			w := &world{T: t, protocol: protocol, dir: t.TempDir(), trace: *trace, server: scripted.New(),
-				timeout: "5s", retry: "30s", compression: "gzip"}
+				timeout: "15s", retry: "60s", compression: "gzip"}
 			w.produce()
 			w.address = freeAddress(t)
 			fault(w)
@@ -154,6 +154,11 @@ func (w *world) convertToFile(format string) (map[scripted.Span]bool, int64) {
 // serve starts the receiver, on the same port each time.
 func (w *world) serve() {
 	l, err := net.Listen("tcp", w.address)
+	// A child that was just being started may hold the old one for a moment.
+	for i := 0; err != nil && i < 100; i++ {
+		time.Sleep(20 * time.Millisecond)
+		l, err = net.Listen("tcp", w.address)
+	}
 	if err != nil {
 		w.Fatal(err)
 	}
