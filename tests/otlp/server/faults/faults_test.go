@@ -111,7 +111,7 @@ func Test04ForbiddenAndNotFound(t *testing.T) {
 func Test05RetryAfter(t *testing.T) {
 	for name, value := range map[string]struct {
 		text    string
-		atLeast time.Duration
+		least time.Duration
 	}{
 		"seconds": {"2", 2 * time.Second},
 		"date":    {"", time.Second}, // filled in below: 2 to 3 s from now
@@ -130,7 +130,7 @@ func Test05RetryAfter(t *testing.T) {
 				w.delivers()
 				w.arrived()
 				w.once()
-				if gap := w.gaps()[0]; gap < value.atLeast || gap > 15*time.Second {
+				if gap := w.gaps()[0]; gap < value.least || gap > 15*time.Second {
 					w.Errorf("%q: waited %v", text, gap)
 				}
 			})
