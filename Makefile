@@ -151,7 +151,7 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench
+.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-export
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -185,6 +185,14 @@ $(BENCH_GO)/read: $(wildcard tests/bench/go/*.* tests/bench/go/*/*.go)
 
 bench: $(B)/flightspan $(addprefix $(B)/bench/,$(BENCH) launch) $(BENCH_GO)/read ## speed beside Go's own reader
 	$(Q)tests/bench/bench.py $(B) $(BENCH_GO) build/bench
+
+BENCH_EXPORT := build/bench/export
+$(BENCH_EXPORT): $(wildcard tests/bench/export/*)
+	$(call say,GO,$@)
+	$(Q)mkdir -p $(@D) && cd tests/bench/export && go build -trimpath -buildvcs=false -o $(abspath $@) .
+bench-export: $(B)/flightspan $(B)/bench/bench_send $(BENCH_EXPORT) ## spans per second into a socket beside the Go SDK; needs Go
+	$(Q)tests/bench/export.sh $^ deploy/example/demo.trace.zst \
+		$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m fr-10m)))
 
 # What a reviewer would ask for, before he has to.
 .PHONY: lint format format-check tidy hdr-check layers check-layers spelling shellcheck man-check ci
