@@ -10,7 +10,7 @@
  */
 static const struct row {
 	enum { BY_CURL, BY_HTTP, BY_GRPC } kind;
-	long from, to;
+	int from, to;
 	enum send_class class;
 } table[] = {
 	{ BY_CURL, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, SEND_OURS },
