@@ -345,7 +345,11 @@ START_TEST(certificates)
 	struct exporter_settings set = settings((enum setting_protocol)_i);
 	char ca[64] = "/tmp/flightspan-test-ca-XXXXXX";
 
+	/* The authority of another receiver. */
 	close(mkstemp(ca));
+	start_tls();
+	ck_assert(rename(fx.cert, ca) == 0);
+	otlp_server_stop(&fx.server);
 	start_tls();
 	set.otlp.tls.ca_file = "/nonexistent/ca.pem";
 	open_with(&set);
