@@ -290,6 +290,9 @@ func (m *mapper) waitEnd(g *goroutine, id trace.GoID, end trace.Time) error {
 		return nil
 	}
 	if end.Sub(w.stopped) < spansOver {
+		if !on.open {
+			return nil // it is sent
+		}
 		on.event(w.name(), w.stopped, func() []*commonpb.KeyValue {
 			return m.waitAttributes(w, id, end)
 		})
