@@ -205,6 +205,12 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 		return st;
 	p->output.path = o->out ? o->out : o->endpoint ? NULL : "-";
 	p->output.format = o->format;
+	p->output.limits = (struct span_limits){
+		.attributes = p->settings.mapping.limits.attributes_per_span,
+		.links = p->settings.mapping.limits.links_per_span,
+		.event_attributes = p->settings.mapping.limits.attributes_per_event,
+		.link_attributes = p->settings.mapping.limits.attributes_per_link,
+	};
 	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
 	if (!o->quiet)
 		p->http.waiting = tell_wait;
@@ -246,7 +252,9 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 		return false;
 	}
 	if (r.damaged) {
-		err_wrap(&r.damage, "damaged trace, converted up to the damage");
+		err_wrap(&r.damage, r.salvaged ? "damaged trace, converted with what is left of"
+						 " its last generation"
+					       : "damaged trace, converted up to the damage");
 		cli_warn(path, &r.damage);
 	}
 	if (r.summary.late_ends)
@@ -431,7 +439,8 @@ const struct command cmd_convert = {
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
 		"  -q, --quiet        no summary, no progress bar, no word on retries\n\n"
 		"The service is named by OTEL_SERVICE_NAME or the file's service.name.\n"
-		"A damaged trace gives every span before the damage, and a warning.\n\n"
+		"A damaged trace gives every span before the damage, what can be salvaged of\n"
+		"the generation in which it was cut, and a warning.\n\n"
 		"Try: OTEL_SERVICE_NAME=orders flightspan convert -o spans.jsonl snapshot.trace",
 	.run = run,
 };
