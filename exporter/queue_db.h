@@ -59,6 +59,13 @@ enum queue_stmt {
 	SQL_UNSENT_COUNT,
 	SQL_UNSENT,
 	SQL_FORGET_ALL,
+	SQL_DESTINATIONS,
+	SQL_DESTINATION,
+	SQL_LETTERS,
+	SQL_STATE_SPANS,
+	SQL_RETRY,
+	SQL_PURGE_COUNT,
+	SQL_PURGE,
 	SQL_SUMS,
 	SQL_TALLY,
 	N_QUEUE_STMTS
@@ -107,6 +114,9 @@ void db_close(struct queue *q);
 
 /* Open `path` as it is. `flags` are SQLite's. Used by queue_look.c, too. */
 MUST_CHECK enum status db_open_file(sqlite3 **db, const char *path, int flags, struct err *err);
+
+/* Is it a queue of ours that we can read? */
+MUST_CHECK enum status db_identify(struct queue *q, struct err *err);
 
 /*
  * Bind: `format` has a letter per argument: i int64_t, t const char *, b struct
@@ -157,6 +167,9 @@ const char *db_count_name(enum queue_reason reason);
  * with the pid if somebody has it. *fd is -1 after a failure.
  */
 MUST_CHECK enum status queue_lock_file(const char *path, int *fd, struct err *err);
+
+/* The pid in a lock file; 0 if there is none. */
+uint64_t queue_lock_holder(int fd);
 
 /* Give file, log and index other names, of which *aside gets the first. */
 MUST_CHECK enum status queue_set_aside(const char *path, int64_t now_s, char *aside, size_t cap,

@@ -8,8 +8,7 @@
 #include "base/num.h"
 #include "exporter/queue_db.h"
 
-/* Whose pid is in the lock file; 0 if that cannot be read. */
-static uint64_t holder(int fd)
+uint64_t queue_lock_holder(int fd)
 {
 	char text[32];
 	ssize_t n = pread(fd, text, sizeof(text), 0);
@@ -24,7 +23,7 @@ static uint64_t holder(int fd)
 
 static enum status held(const char *path, int fd, struct err *err)
 {
-	uint64_t pid = holder(fd);
+	uint64_t pid = queue_lock_holder(fd);
 
 	if (!pid)
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,

@@ -85,6 +85,22 @@ static const char *const sql[N_QUEUE_STMTS] = {
 	[SQL_UNSENT] = "DELETE FROM deliveries WHERE destination = ?1 AND state = 0",
 	[SQL_FORGET_ALL] = "DELETE FROM batches WHERE entry = 0"
 			   " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE batch = batches.id)",
+	[SQL_DESTINATIONS] = "SELECT id, name FROM destinations ORDER BY id",
+	[SQL_DESTINATION] = "SELECT id FROM destinations WHERE name = ?1",
+	[SQL_LETTERS] = "SELECT d.id, d.batch, t.name, d.state, d.n,"
+			" CAST(b.bytes * 1.0 * d.n / max(b.spans, 1) AS INTEGER), d.attempts,"
+			" d.since_s, d.why FROM deliveries d"
+			" LEFT JOIN destinations t ON t.id = d.destination"
+			" LEFT JOIN batches b ON b.id = d.batch WHERE d.state > 0"
+			" ORDER BY d.since_s DESC, d.id DESC LIMIT ?1",
+	[SQL_STATE_SPANS] = "SELECT coalesce(sum(n), 0) FROM deliveries"
+			    " WHERE ?1 IN (0, destination) AND state BETWEEN ?2 AND ?3",
+	[SQL_RETRY] = "UPDATE deliveries SET state = 0, why = '', attempts = 0"
+		      " WHERE ?1 IN (0, destination) AND state = 1",
+	/* What is quarantined was counted when it was found. */
+	[SQL_PURGE_COUNT] = COUNT_SPANS("?2", "?1 IN (0, destination) AND state >= ?3"
+					      " AND state < 2"),
+	[SQL_PURGE] = "DELETE FROM deliveries WHERE ?1 IN (0, destination) AND state >= ?2",
 	[SQL_SUMS] = "SELECT coalesce(sum(d.n), 0), count(*), coalesce(min(b.made_s), 0),"
 		     " coalesce(sum(CAST(b.bytes * 1.0 * d.n / max(b.spans, 1) AS INTEGER)), 0)"
 		     " FROM deliveries d LEFT JOIN batches b ON b.id = d.batch"
@@ -341,6 +357,13 @@ static enum status identify(struct queue *q, bool *empty, struct err *err)
 			       q->path, version, QUEUE_VERSION);
 	}
 	return ST_OK;
+}
+
+enum status db_identify(struct queue *q, struct err *err)
+{
+	bool empty;
+
+	return identify(q, &empty, err);
 }
 
 static enum status make_tables(struct queue *q, struct err *err)

@@ -188,7 +188,9 @@ static enum sender_state bury(struct sender *s, struct queue_item *item)
 
 	s->stats.spans_buried += item->n;
 	remember_failure(s, line);
-	tell(s, line, 0);
+	/* Who works to a budget reports at its end. */
+	if (s->set.give_up_ns == SENDER_NEVER)
+		tell(s, line, 0);
 	s->record = (struct record){ .what = BURY, .item = item, .attempts = s->attempts };
 	let_go(s);
 	return write_record(s);
