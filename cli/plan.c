@@ -71,6 +71,9 @@ static uint32_t to_u32(uint64_t v)
 
 void plan_mapper(struct mapper_options *o, const struct settings *settings)
 {
+	static const enum context_mode modes[] = { [SETTING_ADOPT] = CONTEXT_ADOPT,
+						   [SETTING_LINK] = CONTEXT_LINK,
+						   [SETTING_OFF] = CONTEXT_OFF };
 	const struct mapping_settings *s = &settings->mapping;
 
 	mapper_options_default(o);
@@ -87,4 +90,7 @@ void plan_mapper(struct mapper_options *o, const struct settings *settings)
 	o->events_per_span = to_u32(s->limits.events_per_span);
 	o->spans_per_trace = o->spans_per_capture = to_u32(s->limits.spans_per_trace);
 	o->attribute_length = to_u32(s->limits.attribute_bytes);
+	o->context = modes[s->context.mode];
+	o->context_categories = s->context.categories.ptr;
+	o->n_context_categories = s->context.categories.n;
 }

@@ -114,14 +114,7 @@ static void interrupt(void *arg)
 static enum status open_transports(struct send *s, const struct send_options *o, struct err *err)
 {
 	for (size_t i = 0; i < o->n_exporters; i++) {
-		enum status st;
-
-		if (o->exporters[i].is_file || o->exporters[i].otlp.protocol == SETTING_HTTP_JSON)
-			return err_set(
-				err, ST_CONFIG, ERR_NO_OFFSET,
-				"exporter %s: only http/protobuf and grpc can be sent so far",
-				o->exporters[i].name);
-		st = transport_open(&s->transports[i], &o->exporters[i], NULL, err);
+		enum status st = transport_open(&s->transports[i], &o->exporters[i], NULL, err);
 
 		if (st)
 			return st;

@@ -16,6 +16,7 @@ static const struct {
 	{ "classify", classify_suite },
 	{ "compress", compress_suite },
 	{ "config", config_suite },
+	{ "context", context_suite },
 	{ "cursor", cursor_suite },
 	{ "damage", damage_suite },
 	{ "delivery", delivery_suite },
@@ -47,6 +48,7 @@ static const struct {
 	{ "otlp_json", otlp_json_suite },
 	{ "otlp_reply", otlp_reply_suite },
 	{ "otlp_split", otlp_split_suite },
+	{ "otlp_transcode", otlp_transcode_suite },
 	{ "queue", queue_suite },
 	{ "queue_damage", queue_damage_suite },
 	{ "queue_random", queue_random_suite },
@@ -55,6 +57,7 @@ static const struct {
 	{ "schema", schema_suite },
 	{ "sender", sender_suite },
 	{ "source", source_suite },
+	{ "span_file", span_file_suite },
 	{ "stackpool", stackpool_suite },
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },
@@ -62,6 +65,7 @@ static const struct {
 	{ "subst", subst_suite },
 	{ "tables", tables_suite },
 	{ "timesort", timesort_suite },
+	{ "transport", transport_suite },
 	{ "utf8", utf8_suite },
 };
 /* clang-format on */
