@@ -37,6 +37,7 @@
 #define MAX_HELD_SPANS ((size_t)1 << 26)      /* of all traces that are not sent yet */
 #define MAX_SPANS_PER_TRACE ((size_t)1 << 20) /* whatever the settings say */
 #define MAX_RESIDENCY_DEPTH ((size_t)1 << 20) /* open tasks and regions of a goroutine */
+#define MAX_SENT_KEYS ((size_t)1 << 21)	      /* tasks and spans of earlier captures */
 #define RECENT_TASKS ((size_t)1 << 14)	      /* ended tasks whose ids are remembered */
 
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */

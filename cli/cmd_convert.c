@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "cli/cli.h"
 #include "cli/convert.h"
@@ -27,12 +28,14 @@ struct plan {
 	struct settings settings;
 	struct send_options send; /* no exporters: nothing is sent */
 	struct output_options output;
+	struct sampling_rule *sampling;
 	struct mapper_options mapper;
 };
 
 static void plan_release(struct plan *p)
 {
 	plan_resource_release(&p->output.resource);
+	mem_free(p->sampling);
 	settings_release(&p->settings);
 }
 
@@ -51,6 +54,28 @@ static void plan_send(struct plan *p, const struct options *o)
 	/* What another run left is for the file's exporters. */
 	if (from_file && settings_origin(s, "queue.path") == ORIGIN_FILE)
 		p->send.queue = &s->queue;
+}
+
+static enum status plan_sampling(struct plan *p, struct err *err)
+{
+	size_t n = p->settings.sampling.n;
+
+	p->sampling = mem_alloc((n + 1) * sizeof(*p->sampling));
+	if (!p->sampling)
+		return err_nomem(err, "sampling");
+	for (size_t i = 0; i < n; i++) {
+		const struct sampling_settings *s = &p->settings.sampling.ptr[i];
+
+		p->sampling[i] = (struct sampling_rule){ .by_latency = s->by_latency,
+							 .by_log = s->by_log,
+							 .longer_than_ns = s->longer_than_ns,
+							 .category = s->category,
+							 .message = s->message,
+							 .keep = s->keep };
+	}
+	p->mapper.sampling = p->sampling;
+	p->mapper.n_sampling = n;
+	return ST_OK;
 }
 
 /* --endpoint and what goes with it; the message names the flag. */
@@ -86,6 +111,9 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	for (size_t i = 0; i < p->settings.warnings.n; i++)
 		log_warn("%s", p->settings.warnings.ptr[i]);
 	plan_mapper(&p->mapper, &p->settings);
+	st = plan_sampling(p, err);
+	if (st)
+		return st;
 	plan_send(p, o);
 	p->output.path = o->out ? o->out : p->send.n_exporters ? NULL : "-";
 	p->output.format = o->format;
@@ -95,10 +123,9 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 static void warn_unused(const struct plan *p, const char *path)
 {
 	char names[128];
-	const char *unused = p->send.queue ? "sources triggers sampling admin"
-			     : p->send.n_exporters
-				     ? "sources triggers sampling queue admin"
-				     : "sources triggers sampling queue admin exporters";
+	const char *unused = p->send.queue	   ? "sources triggers admin"
+			     : p->send.n_exporters ? "sources triggers queue admin"
+						   : "sources triggers queue admin exporters";
 
 	if (settings_unused(&p->settings, unused, names, sizeof(names)))
 		log_warn("%s: convert does not use %s", path, names);
@@ -132,12 +159,19 @@ static bool done_before(const char *path, const struct options *o, struct send *
  * The snapshot has been read; its spans go to the queue, or nowhere. False if that
  * did not work.
  */
-static bool end_one(const char *path, struct output *out, bool good,
+static bool end_one(const char *path, struct output *out, bool good, struct sent_set *sent,
 		    const struct queue_snapshot *snapshot, bool *fatal)
 {
 	struct err err = ERR_INIT;
+	enum status st = good && sent ? output_remember(out, sent, &err) : ST_OK;
 
-	if (!output_end(out, good, snapshot, &err))
+	if (!st)
+		st = output_end(out, good, snapshot, &err);
+	if (!st && sent && good)
+		st = sent_commit(sent, &err);
+	else if (sent)
+		sent_abort(sent);
+	if (!st)
 		return true;
 	*fatal = true;
 	cli_fail(path, &err);
@@ -167,7 +201,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 		/* Why nobody takes spans is told at the end, for each destination. */
 		if (st != ST_REMOTE || send_stopped())
 			cli_fail(path, &err);
-		end_one(path, out, false, NULL, fatal);
+		end_one(path, out, false, p->mapper.sent, NULL, fatal);
 		return false;
 	}
 	if (r.damaged) {
@@ -176,7 +210,7 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	}
 	if (r.summary.late_ends)
 		log_debug("%s: %" PRIu64 " tasks ended more than once", path, r.summary.late_ends);
-	if (!end_one(path, out, true, known ? &snapshot : NULL, fatal))
+	if (!end_one(path, out, true, p->mapper.sent, known ? &snapshot : NULL, fatal))
 		return false;
 	if (reports(p, o))
 		summary_print(stdout, path, &r);
@@ -208,11 +242,18 @@ static bool convert_files(int n, char **files, const struct plan *p, struct outp
 	return converted == n;
 }
 
+static enum status seed(void *arg, uint64_t key, struct err *err)
+{
+	return sent_seed(arg, key, err);
+}
+
 static int convert_all(int n, char **files, struct plan *p, const struct options *o)
 {
 	struct err err = ERR_INIT;
 	struct output *out = NULL;
 	struct send *send = NULL;
+	/* Snapshots overlap: what one has sent, the next ones leave out. */
+	struct sent_set sent;
 	enum status st = ST_OK;
 	bool good = false;
 
@@ -226,7 +267,15 @@ static int convert_all(int n, char **files, struct plan *p, const struct options
 		send_close(send);
 		return st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
-	good = convert_files(n, files, p, out, send, o);
+	sent_init(&sent, MAX_SENT_KEYS);
+	if (n > 1 || (send && send_durable(send)))
+		p->mapper.sent = &sent;
+	if (send && send_durable(send))
+		st = queue_ids_each(send_queue(send), seed, &sent, &err);
+	if (st)
+		log_error("%s", err.msg);
+	good = !st && convert_files(n, files, p, out, send, o);
+	sent_release(&sent);
 	output_close(out);
 	if (send) {
 		good &= send_finish(send);
@@ -368,7 +417,8 @@ const struct command cmd_convert = {
 		"                     reads\n"
 		"  --retry-for TIME   how long to try a batch that the receiver cannot take now,\n"
 		"                     such as 5m; 60s by default, 0 is one attempt\n"
-		"  -c, --config FILE  the YAML file; its service and mapping sections apply.\n"
+		"  -c, --config FILE  the YAML file; its service, mapping and sampling\n"
+		"                     sections apply.\n"
 		"                     Without -o and --endpoint the spans go to its exporters;\n"
 		"                     with queue.path they are queued in that file first: run\n"
 		"                     it again after a crash, and nothing is lost or repeated\n"

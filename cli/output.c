@@ -129,6 +129,19 @@ struct span_sink output_sink(struct output *o)
 	return (struct span_sink){ emit, o };
 }
 
+enum status output_remember(struct output *o, const struct sent_set *sent, struct err *err)
+{
+	enum status st = ST_OK;
+	size_t n;
+	const uint64_t *keys = sent_fresh(sent, &n);
+
+	if (!o->send || !send_durable(o->send))
+		return ST_OK;
+	for (size_t i = 0; i < n && !st; i++)
+		st = queue_add_id(o->entry, keys[i], err);
+	return st;
+}
+
 enum status output_end(struct output *o, bool good, const struct queue_snapshot *snapshot,
 		       struct err *err)
 {

@@ -12,6 +12,7 @@
 
 #include "cli/send.h"
 #include "exporter/file_out.h"
+#include "mapping/sent.h"
 #include "mapping/span.h"
 
 struct output;
@@ -29,6 +30,10 @@ MUST_CHECK enum status output_open(struct output **out, const struct output_opti
 struct span_sink output_sink(struct output *o);
 /* Has a span been refused by the sink? Then it takes no more, and is not finished. */
 bool output_failed(const struct output *o);
+
+/* The keys that `sent` has noted are remembered with the next output_end(). */
+MUST_CHECK enum status output_remember(struct output *o, const struct sent_set *sent,
+				       struct err *err);
 
 /*
  * A snapshot is over. `good`: its spans count; else what is not on its way yet is

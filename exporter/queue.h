@@ -97,9 +97,8 @@ MUST_CHECK enum status queue_begin(struct queue *q, struct queue_entry **out, st
 MUST_CHECK enum status queue_add(struct queue_entry *e, struct slice batch, size_t n_spans,
 				 struct err *err);
 
-/* Remember the id of a task's span that is sent whole, with the commit. */
-MUST_CHECK enum status queue_add_id(struct queue_entry *e, const uint8_t id[static 8],
-				    struct err *err);
+/* Remember the id of something that is sent, such as a whole task, with the commit. */
+MUST_CHECK enum status queue_add_id(struct queue_entry *e, uint64_t id, struct err *err);
 
 /*
  * All or nothing: deliveries, snapshot (may be NULL) and ids; the senders wake.
@@ -119,11 +118,14 @@ MUST_CHECK enum status queue_snapshot_done(struct queue *q, const struct queue_s
 					   bool *done, struct err *err);
 
 /*
- * Was a task with this span id committed as whole before? Ids are forgotten after
- * a day, or when MAX_SENT_IDS newer ones came.
+ * Was this id committed before? Ids are forgotten after a day, or when MAX_SENT_IDS
+ * newer ones came.
  */
-MUST_CHECK enum status queue_id_sent(struct queue *q, const uint8_t id[static 8], bool *sent,
-				     struct err *err);
+MUST_CHECK enum status queue_id_sent(struct queue *q, uint64_t id, bool *sent, struct err *err);
+/* All of them, the oldest first, while the queue stands still: `fn` must not use it. */
+MUST_CHECK enum status queue_ids_each(struct queue *q,
+				      enum status (*fn)(void *arg, uint64_t id, struct err *err),
+				      void *arg, struct err *err);
 
 /* ---- delivering; used by sender.c ---- */
 

@@ -236,13 +236,13 @@ enum status queue_add(struct queue_entry *e, struct slice batch, size_t n_spans,
 	return st;
 }
 
-enum status queue_add_id(struct queue_entry *e, const uint8_t id[static 8], struct err *err)
+enum status queue_add_id(struct queue_entry *e, uint64_t id, struct err *err)
 {
 	enum status st = mem_grow((void **)&e->ids, &e->cap_ids, e->n_ids + 1, sizeof(*e->ids),
 				  MAX_ENTRY_IDS, "ids of one snapshot", err);
 
 	if (!st)
-		memcpy(&e->ids[e->n_ids++], id, sizeof(*e->ids));
+		e->ids[e->n_ids++] = (int64_t)id;
 	return st;
 }
 

@@ -22,13 +22,28 @@ enum status queue_snapshot_done(struct queue *q, const struct queue_snapshot *s,
 	return find(q, SQL_SNAPSHOT_FIND, db_step(q, SQL_SNAPSHOT_FIND, err, "b", hash), done, err);
 }
 
-enum status queue_id_sent(struct queue *q, const uint8_t id[static 8], bool *sent, struct err *err)
+enum status queue_id_sent(struct queue *q, uint64_t id, bool *sent, struct err *err)
 {
-	int64_t number;
 	enum status st = queue_lock(q, err);
 
 	if (st)
 		return st;
-	memcpy(&number, id, sizeof(number));
-	return find(q, SQL_ID_FIND, db_step(q, SQL_ID_FIND, err, "i", number), sent, err);
+	return find(q, SQL_ID_FIND, db_step(q, SQL_ID_FIND, err, "i", (int64_t)id), sent, err);
+}
+
+enum status queue_ids_each(struct queue *q,
+			   enum status (*fn)(void *arg, uint64_t id, struct err *err), void *arg,
+			   struct err *err)
+{
+	enum status st = queue_lock(q, err);
+	int rc;
+
+	if (st)
+		return st;
+	for (rc = db_step(q, SQL_IDS, err, ""); rc == SQLITE_ROW && !st;
+	     rc = st ? rc : db_next(q, SQL_IDS, err))
+		st = fn(arg, (uint64_t)sqlite3_column_int64(db_row(q, SQL_IDS), 0), err);
+	db_done(q, SQL_IDS);
+	queue_unlock(q);
+	return st || rc == SQLITE_DONE ? st : err->code;
 }

@@ -64,6 +64,7 @@ static const char *const sql[N_QUEUE_STMTS] = {
 	[SQL_ID_CAP] = "DELETE FROM ids WHERE id IN (SELECT id FROM ids"
 		       " ORDER BY sent_s DESC LIMIT -1 OFFSET ?1)",
 	[SQL_ID_FIND] = "SELECT 1 FROM ids WHERE id = ?1",
+	[SQL_IDS] = "SELECT id FROM ids ORDER BY sent_s",
 	[SQL_TAKE_OLDEST] = TAKE("ASC"),
 	[SQL_TAKE_NEWEST] = TAKE("DESC"),
 	[SQL_FRAME] = "SELECT frame, spans, bytes FROM batches WHERE id = ?1",

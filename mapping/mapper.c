@@ -21,6 +21,7 @@ void mapper_options_default(struct mapper_options *o)
 		.spans_per_trace = 2000,
 		.spans_per_capture = 2000,
 		.attribute_length = 2048,
+		.links_per_span = 128,
 		.context_categories = categories,
 		.n_context_categories = sizeof(categories) / sizeof(categories[0]),
 	};
@@ -52,7 +53,9 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
 	m->attr_scratch = mem_alloc(options->events_per_span * sizeof(*m->attr_scratch));
-	if (!m->recent || !m->event_scratch || !m->attr_scratch) {
+	m->linked = mem_alloc((options->links_per_span + 1) * sizeof(*m->linked));
+	m->link_scratch = mem_zalloc((options->links_per_span + 1) * sizeof(*m->link_scratch));
+	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->linked || !m->link_scratch) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
 		return NULL;
@@ -70,6 +73,8 @@ void mapper_free(struct mapper *m)
 		goroutine_free(s->val);
 	nodes_release(m);
 	mem_free(m->event_scratch);
+	mem_free(m->linked);
+	mem_free(m->link_scratch);
 	mem_free(m->attr_scratch);
 	map_release(&m->goroutines);
 	map_release(&m->open_tasks);
@@ -84,10 +89,26 @@ void mapper_free(struct mapper *m)
 	mem_free(m);
 }
 
+/*
+ * By how much the event's time was moved on because of what the capture has before
+ * its generation. Generations overlap a little, and the reader lets no time go back:
+ * a capture that begins with this generation has another time for the same event.
+ */
+static int64_t move_of(struct mapper *m, const struct event *ev)
+{
+	int64_t time = ev->wire_time;
+
+	if (ev->kind != EVENT_SYNC && time <= m->generation_time)
+		time = m->generation_time + 1;
+	m->generation_time = time;
+	return ev->time - time;
+}
+
 enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
 {
 	m->sum.events++;
 	m->last_time = ev->time;
+	m->moved = move_of(m, ev);
 	switch (ev->kind) {
 	case EVENT_SYNC:
 		return map_sync(m, ev, err);
@@ -176,26 +197,8 @@ static enum status open_nodes(const struct mapper *m, struct node ***list, size_
 }
 
 /*
- * Links follow what their targets are called now that all are cut. One that was
- * sent before keeps the id of the whole span: a later capture, with all of it,
- * sends that id.
- */
-static void fix_links(struct trace *t)
-{
-	for (size_t i = 0; i < t->n_leaves; i++) {
-		struct wait *w = &t->leaves[i]->wait;
-		const struct node *waker = handle_get(w->waker_node);
-
-		if (!waker)
-			continue;
-		memcpy(w->waker_trace, trace_id_of(waker), TRACE_ID_BYTES);
-		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
-	}
-}
-
-/*
  * Ends what is open in every trace; the last one ended sends the trace. All are
- * marked and get their ids first: the first trace sent may link to the last.
+ * marked first: the first trace sent may link to the last.
  */
 static enum status cut_nodes(struct mapper *m, struct err *err)
 {
@@ -209,10 +212,6 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 		open[i]->end = m->last_time;
 		m->sum.cut_tasks += open[i]->kind == NODE_TASK;
 	}
-	for (size_t i = 0; !st && i < m->n_traces; i++)
-		trace_identify(m, m->traces[i]);
-	for (size_t i = 0; !st && i < m->n_traces; i++)
-		fix_links(m->traces[i]);
 	for (size_t i = 0; !st && i < n; i++)
 		st = node_end(m, open[i], m->last_time, err);
 	mem_free(open);
@@ -223,9 +222,10 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 static enum status send_rest(struct mapper *m, struct err *err)
 {
 	enum status st = ST_OK;
+	size_t kept_back = m->capture ? 1 : 0;
 
-	while (!st && m->n_traces) {
-		struct trace *t = m->traces[0];
+	while (!st && m->n_traces > kept_back) {
+		struct trace *t = m->traces[m->traces[0] == m->capture];
 
 		t->left_out += t->n_open;
 		t->n_open = 1;
@@ -239,9 +239,13 @@ enum status mapper_finish(struct mapper *m, struct err *err)
 	enum status st = cut_waits(m, err);
 
 	if (!st)
+		st = capture_cut(m, err);
+	if (!st)
 		st = cut_nodes(m, err);
 	if (!st)
 		st = send_rest(m, err);
+	if (!st && m->capture)
+		st = capture_send(m, err);
 	m->sum.stacks_left_out = m->stacks.left_out;
 	return st;
 }

@@ -86,9 +86,15 @@ struct node {
 	int64_t context_on;	 /* goroutine with a context_log of it, or NO_GOROUTINE */
 	bool adopted;		 /* it is below that span, in the application's trace */
 	struct node *island; /* itself or the nearest above that is in the application's trace */
+	int64_t id_end;	     /* of a task: its end as recorded */
 	bool ended, cut_start, cut_end;
-	bool abandoned; /* a region whose goroutine died: shows as cut, not by the capture */
-	bool left_out;	/* not in its trace's list, never a parent; gone when it ends */
+	bool partial;	 /* it, or something below it, is cut */
+	bool whole;	 /* it is, or is below, a task that is not partial */
+	bool unsampled;	 /* not sent: the policies say so */
+	bool sent;	 /* not sent: an earlier capture has sent it ... */
+	bool sent_below; /* ... and all below it */
+	bool abandoned;	 /* a region whose goroutine died: shows as cut, not by the capture */
+	bool left_out;	 /* not in its trace's list, never a parent; gone when it ends */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;					  /* of NODE_WAIT */
 	struct wait longest; /* the longest own one of the node and below; stopped == 0: none */
@@ -107,7 +113,11 @@ struct trace {
 	size_t n_leaves, cap_leaves;
 	int64_t shortest; /* of a full trace: shorter leaves need not apply */
 	size_t max_spans;
-	size_t n_open; /* open nodes and waits in flight */
+	size_t n_open;		  /* open nodes and waits in flight */
+	struct handle *referrers; /* leaves of other traces that link into this one */
+	size_t n_referrers, cap_referrers;
+	uint64_t log_bits; /* sampling rules whose condition on logs is met */
+	bool unsampled;	   /* it goes on below a span that was not sent */
 	uint64_t left_out;
 	size_t index;	      /* in mapper.traces */
 	uint64_t adopted_key; /* in mapper.adopted; 0: it is not there */
@@ -138,11 +148,21 @@ struct recent_task {
 	struct handle node;					  /* as long as its trace is held */
 	uint8_t trace_id[TRACE_ID_BYTES], span_id[SPAN_ID_BYTES]; /* once it was sent */
 	struct wall_clock clock;
+	bool unsampled;
+};
+
+/* What the capture and a task tell of each other. */
+struct capture_link {
+	int64_t length; /* of the task, ns */
+	uint64_t start_unix_ns;
+	uint8_t trace_id[TRACE_ID_BYTES], span_id[SPAN_ID_BYTES];
+	bool recorded; /* its clock */
 };
 
 /* A special range in progress. */
 struct open_range {
 	bool on;
+	const struct pooled *name; /* NULL: the pool was full */
 	int64_t start, id_time;
 	int64_t goroutine;
 	bool cut_start;
@@ -161,6 +181,10 @@ struct mapper {
 	size_t n_traces, cap_traces;
 	struct trace *capture;
 	struct node *capture_root;
+	struct capture_link *linked; /* links_per_span of them */
+	size_t n_linked;
+	uint64_t n_unlinked; /* traces over that */
+	struct span_link *link_scratch;
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
 	struct pool nodes;
 	struct pool contexts, context_logs; /* of struct context, struct context_log */
@@ -198,8 +222,6 @@ MUST_CHECK enum status node_set_name(struct mapper *m, struct node *n, struct sl
 				     struct err *err);
 /* Compute the ids by what is known now: parents' ids first. */
 void node_identify(const struct mapper *m, struct node *n);
-/* The same for all of a trace. */
-void trace_identify(const struct mapper *m, struct trace *t);
 /* End it; sends its trace when nothing in that is open any more. */
 MUST_CHECK enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
 /* Give back what keeps a trace from being sent. */
@@ -227,6 +249,15 @@ static inline const struct wall_clock *clock_of(const struct node *n)
 	return n->island ? &n->island->clock : &n->trace->clock;
 }
 
+/* A span of an earlier capture in the set of those that were sent. */
+static inline uint64_t span_key(const struct node *n)
+{
+	uint64_t key;
+
+	memcpy(&key, n->span_id, sizeof(key));
+	return key;
+}
+
 static inline struct handle handle_to(struct node *n)
 {
 	return (struct handle){ n, n ? n->serial : 0 };
@@ -238,7 +269,16 @@ static inline struct node *handle_get(struct handle h)
 	return h.node && h.node->serial == h.serial ? h.node : NULL;
 }
 
+void leaf_free(struct mapper *m, struct node *leaf);
+
+/* send.c: nothing in the trace is open; frees it. */
+MUST_CHECK enum status trace_send(struct mapper *m, struct trace *t, struct err *err);
+/* A new leaf of a wait: its link follows what the waker's span is called in the end. */
+MUST_CHECK enum status link_expect(struct node *leaf, struct err *err);
+void referrers_release(struct mapper *m, struct trace *t);
+
 /* spans.c: turn a node whose ids are final into a span. */
+uint64_t wall_time(const struct node *n, int64_t time);
 MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
 
 /* residency.c */
@@ -271,6 +311,12 @@ MUST_CHECK enum status log_event(struct mapper *m, struct goroutine *g, uint64_t
 MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_range(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_sync(struct mapper *m, const struct event *ev, struct err *err);
+/* A trace of tasks is being sent: the capture links to it if it is one of the longest. */
+void capture_note(struct mapper *m, const struct trace *t);
+/* The ranges that the end cuts, before anything is sent. */
+MUST_CHECK enum status capture_cut(struct mapper *m, struct err *err);
+/* The capture's own trace, and the links to it; after all others. */
+MUST_CHECK enum status capture_send(struct mapper *m, struct err *err);
 MUST_CHECK enum status capture_begin(struct mapper *m, const struct event *ev, struct err *err);
 /* A wait that the end of the capture cuts. */
 MUST_CHECK enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err);

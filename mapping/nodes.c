@@ -36,6 +36,7 @@ static struct node *slot_new(struct mapper *m, struct err *err)
 		n->goroutine = NO_GOROUTINE;
 		n->context_on = NO_GOROUTINE;
 		n->clock = m->clock;
+		n->moved = m->moved;
 	}
 	return n;
 }
@@ -53,6 +54,11 @@ static void slot_free(struct mapper *m, struct node *n)
 	pool_put(&m->nodes, n);
 }
 
+void leaf_free(struct mapper *m, struct node *leaf)
+{
+	slot_free(m, leaf);
+}
+
 void nodes_release(struct mapper *m)
 {
 	while (m->n_traces)
@@ -68,6 +74,7 @@ void trace_free(struct mapper *m, struct trace *t)
 		slot_free(m, t->nodes[i]);
 	for (size_t i = 0; i < t->n_leaves; i++)
 		slot_free(m, t->leaves[i]);
+	referrers_release(m, t);
 	mem_free(t->nodes);
 	mem_free(t->leaves);
 	if (t->adopted_key)
@@ -211,10 +218,15 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	/* Snapshots that begin with the same generation end where they were taken. */
 	if (n->kind == NODE_CAPTURE)
 		key.number2 = (uint64_t)n->end;
+	/* Who is known to have been waking it depends on what the capture has of them. */
+	if (n->kind == NODE_WAIT && n->wait.has_waker_span)
+		key.number2 = id_pair(n->wait.waker_trace, n->wait.waker_span);
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges)
 		key.cut =
 			id_cut(n->cut_start ? m->first_id_time : 0, n->cut_end ? n->end : 0, edges);
+	else if (n->moved && n->kind != NODE_WAIT)
+		key.cut = id_cut(n->moved, 0, 0);
 	return key;
 }
 
@@ -235,55 +247,6 @@ void node_identify(const struct mapper *m, struct node *n)
 	else if (n->parent)
 		memcpy(n->parent_id, n->parent->span_id, SPAN_ID_BYTES);
 	id_span(trace_id_of(n), n->parent_id, &key, n->span_id);
-}
-
-/* Others may still refer to the tasks of a trace that is gone. */
-static void remember(struct mapper *m, const struct node *n)
-{
-	struct recent_task *r = &m->recent[n->task % RECENT_TASKS];
-
-	if (handle_get(r->node) != n)
-		return;
-	memcpy(r->trace_id, trace_id_of(n), TRACE_ID_BYTES);
-	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
-	r->clock = *clock_of(n);
-}
-
-/* The longest wait below a node is its own too. */
-static void fold_longest(struct node *n)
-{
-	if (n->parent && n->longest.stopped &&
-	    n->longest.ready - n->longest.stopped >
-		    n->parent->longest.ready - n->parent->longest.stopped)
-		n->parent->longest = n->longest;
-}
-
-void trace_identify(const struct mapper *m, struct trace *t)
-{
-	for (size_t i = 0; i < t->n_nodes; i++)
-		node_identify(m, t->nodes[i]);
-	for (size_t i = 0; i < t->n_leaves; i++)
-		node_identify(m, t->leaves[i]);
-}
-
-static enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
-{
-	enum status st = ST_OK;
-
-	trace_identify(m, t);
-	for (size_t i = t->n_nodes; i > 0; i--)
-		fold_longest(t->nodes[i - 1]);
-	for (size_t i = 0; !st && i < t->n_nodes; i++) {
-		if (t->nodes[i]->kind == NODE_TASK)
-			remember(m, t->nodes[i]);
-		st = node_emit(m, t->nodes[i], err);
-	}
-	for (size_t i = 0; !st && i < t->n_leaves; i++)
-		st = node_emit(m, t->leaves[i], err);
-	m->sum.dropped_spans += t->left_out;
-	if (!st)
-		trace_free(m, t);
-	return st;
 }
 
 enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err)

@@ -90,8 +90,11 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 			leaf->task = n->task;
 			leaf->cut_end = cut;
 			leaf->wait = *w;
+			st = link_expect(leaf, err);
 		}
-	} else if (length >= m->opt.events_over_ns && !cut) {
+	} else if (length >= m->opt.events_over_ns && !cut && !n->ended) {
+		/* Of a span that is over, only what is a span of its own: a capture that ends
+		 * before the wait does must say the same of it. */
 		struct pending p = { .time = w->stopped, .wait = *w, .goroutine = g->id };
 
 		st = node_add_event(m, n, &p, err);

@@ -146,7 +146,7 @@ END_TEST
 START_TEST(what_was_done_is_known)
 {
 	struct queue_snapshot s = { 1, 2, 3, 4, { 5, 6 } }, other = { 1, 2, 3, 4, { 5, 7 } };
-	const uint8_t id[8] = { 1, 2, 3 }, id2[8] = { 3, 2, 1 };
+	const uint64_t id = 123, id2 = UINT64_MAX;
 	struct queue_entry *e;
 	bool known;
 
@@ -190,7 +190,7 @@ START_TEST(ids_have_a_maximum)
 	queue_reopen();
 	ok(queue_begin(qf.q, &e, &qf.err));
 	for (id = 1; id <= 2 * MAX_SENT_IDS; id++) {
-		ok(queue_add_id(e, (const uint8_t *)&id, &qf.err));
+		ok(queue_add_id(e, id, &qf.err));
 		if (id % MAX_SENT_IDS == 0) {
 			ok(queue_commit(e, NULL, &qf.err));
 			qf.wall_s++;
@@ -198,10 +198,10 @@ START_TEST(ids_have_a_maximum)
 	}
 	queue_abort(e);
 	id = 1;
-	ok(queue_id_sent(qf.q, (const uint8_t *)&id, &known, &qf.err));
+	ok(queue_id_sent(qf.q, id, &known, &qf.err));
 	ck_assert(!known);
 	id = MAX_SENT_IDS + 1;
-	ok(queue_id_sent(qf.q, (const uint8_t *)&id, &known, &qf.err));
+	ok(queue_id_sent(qf.q, id, &known, &qf.err));
 	ck_assert(known);
 }
 END_TEST
@@ -489,7 +489,7 @@ static enum status a_life(struct queue **q, struct slice message)
 	if (!st)
 		st = queue_add(e, message, 4, &qf.err);
 	if (!st)
-		st = queue_add_id(e, (const uint8_t *)"12345678", &qf.err);
+		st = queue_add_id(e, 12345678, &qf.err);
 	if (!st)
 		st = queue_commit(e, &s, &qf.err);
 	if (!st)
