@@ -39,7 +39,7 @@ _flightspan()
 		fi
 		options="-c --config --exporter --all --queued --help"
 		;;
-	dump) options="--wire --help" ;;
+	dump) options="--wire --salvage --help" ;;
 	stats) options="--json --help" ;;
 	help)
 		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
