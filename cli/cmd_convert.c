@@ -117,6 +117,12 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	plan_send(p, o);
 	p->output.path = o->out ? o->out : p->send.n_exporters ? NULL : "-";
 	p->output.format = o->format;
+	p->output.limits = (struct span_limits){
+		.attributes = p->settings.mapping.limits.attributes_per_span,
+		.links = p->settings.mapping.limits.links_per_span,
+		.event_attributes = p->settings.mapping.limits.attributes_per_event,
+		.link_attributes = p->settings.mapping.limits.attributes_per_link,
+	};
 	return ST_OK;
 }
 

@@ -10,6 +10,7 @@ struct output {
 	struct otlp_batch send_batch;
 	bool unsent; /* the destinations get no more while the file goes on */
 	bool failed;
+	struct span_limiter limiter; /* in front of it all */
 };
 
 enum status output_open(struct output **out, const struct output_options *opt, struct err *err)
@@ -19,6 +20,7 @@ enum status output_open(struct output **out, const struct output_options *opt, s
 
 	if (!o)
 		return err_nomem(err, "the output");
+	o->limiter.limits = opt->limits;
 	otlp_batch_init(&o->file_batch, opt->format, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	otlp_batch_init(&o->send_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	if (opt->path) {
@@ -44,6 +46,7 @@ void output_close(struct output *o)
 {
 	if (!o)
 		return;
+	span_limiter_release(&o->limiter);
 	file_out_close(o->file);
 	queue_abort(o->entry);
 	otlp_batch_release(&o->file_batch);
@@ -126,7 +129,8 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 
 struct span_sink output_sink(struct output *o)
 {
-	return (struct span_sink){ emit, o };
+	o->limiter.next = (struct span_sink){ emit, o };
+	return span_limiter_sink(&o->limiter);
 }
 
 enum status output_remember(struct output *o, const struct sent_set *sent, struct err *err)

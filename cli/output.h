@@ -12,6 +12,7 @@
 
 #include "cli/send.h"
 #include "exporter/file_out.h"
+#include "exporter/span_limit.h"
 #include "mapping/sent.h"
 #include "mapping/span.h"
 
@@ -22,6 +23,7 @@ struct output_options {
 	enum otlp_format format;
 	struct send *send;	  /* NULL: no destinations; borrowed until close */
 	struct resource resource; /* copied */
+	struct span_limits limits;
 };
 
 /* On success *out is the caller's until output_close(). */

@@ -182,6 +182,7 @@ full_disk()
 	fi
 	config "$work/small/queue.db" >"$work/small.yaml"
 	# In a mount namespace of its own: 24 MiB, of which a file takes most, then leaves.
+	# shellcheck disable=SC2016 # another shell expands it
 	out=$(unshare -m bash -c '
 		set -u
 		mount -t tmpfs -o size=24m none "$1/small" || exit 9
@@ -222,10 +223,10 @@ start_sink one
 one=$port
 start_sink two
 two=$port
-expect "${files[@]}" >"$work/expected.set" && [ -s "$work/expected.set" ] || {
+if ! expect "${files[@]}" >"$work/expected.set" || [ ! -s "$work/expected.set" ]; then
 	echo "FAIL  nothing to compare with"
 	exit 1
-}
+fi
 check "kill -9" killed
 check "run again" again
 : >"$work/one.log" && : >"$work/two.log"
