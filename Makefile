@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CLANG_FORMAT ?= clang-format-14
 CLANG_TIDY ?= clang-tidy-14
-PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1
+PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1 sqlite3
 comma := ,
 VARIANT := $(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
 B := build/$(VARIANT)
@@ -99,6 +99,7 @@ $(eval $(call program,unit,$(UNIT_SRC) $(TEST_SRC) $(UNIT_CLI),$(CHECK_LIBS)))
 $(eval $(call program,asm,$(wildcard tests/asm/*.c)))
 $(eval $(call program,timesort_check,tests/diff/timesort_check.c))
 $(eval $(call program,printable_check,tests/diff/printable_check.c))
+$(eval $(call program,variants,tests/diff/variants.c tests/diff/clocks.c $(TEST_SRC)))
 $(eval $(call program,emit_spans,tests/otlp/emit_spans.c tests/unit/span_gen.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 $(foreach b,$(BENCH) launch,$(eval $(call program,bench/$(b),tests/bench/$(b).c,,$(LTO_LINK))))
@@ -158,9 +159,16 @@ SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
 .PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
-.PHONY: bench-profile check-bench check-bridge
+.PHONY: check-queue bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
+
+.PHONY: check-live check-variants
+check-live: $(B)/flightspan ## traces recorded now by two toolchains, against go tool trace; FULL=1 more
+	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/live.sh
+
+check-variants: $(B)/variants ## thousands of traces with wrong clocks, and damaged, against Go's reader
+	$(Q)tests/diff/variants.sh $(B)
 
 check-stats: $(B)/flightspan ## stats against Go's trace reader
 	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
@@ -180,6 +188,9 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 # TEST=Poison: one fault.
 check-faults: $(B)/flightspan $(if $(HAVE_GO),$(FAULTS)) ## what goes wrong between exporter and receiver, by sets; needs Go
 	$(Q)tests/otlp/faults.sh $<
+
+check-queue: $(B)/flightspan ## the queue under kill -9, a full disk and a stop; QUEUE_ROUNDS (200)
+	$(Q)tests/queue/run.sh $<
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
