@@ -33,6 +33,7 @@ static bool clock_offset(const struct clock_snapshot *s, int64_t *out)
 enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 {
 	stackpool_new_generation(&m->stacks);
+	reasons_new_generation(&m->reasons);
 	/* The one that ends the trace begins no generation. */
 	if (!ev->tables && m->started)
 		return ST_OK;
@@ -91,9 +92,28 @@ static enum status stw_end(struct mapper *m, const struct event *ev, struct err 
 	return st;
 }
 
+static enum status map_assist(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct goroutine *g;
+	enum status st = goroutine_get(m, ev->id, &g, err);
+
+	if (st)
+		return st;
+	/* Told again, or for the first time: then it has been so since it was first seen. */
+	if (ev->kind == EVENT_RANGE_ACTIVE) {
+		g->assist = true;
+		return ST_OK;
+	}
+	return account_assist(m, g, ev->kind == EVENT_RANGE_BEGIN, ev->time, err);
+}
+
 enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 {
 	switch (ev->wire) {
+	case EV_GC_MARK_ASSIST_BEGIN:
+	case EV_GC_MARK_ASSIST_ACTIVE:
+	case EV_GC_MARK_ASSIST_END:
+		return map_assist(m, ev, err);
 	case EV_GC_BEGIN:
 	case EV_GC_ACTIVE:
 		range_open(m, &m->gc, ev);
@@ -105,7 +125,13 @@ enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 		range_open(m, &m->stw, ev);
 		return ST_OK;
 	case EV_STW_END:
-		return m->stw.on && m->opt.stop_the_world ? stw_end(m, ev, err) : ST_OK;
+		if (!m->stw.on)
+			return ST_OK;
+		m->stopped_ns += (uint64_t)(ev->time - m->stw.start);
+		if (m->opt.stop_the_world)
+			return stw_end(m, ev, err);
+		m->stw.on = false;
+		return ST_OK;
 	default:
 		return ST_OK;
 	}

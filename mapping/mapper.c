@@ -40,13 +40,20 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
+	budget_pools_init(&m->budgets);
 	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
-	m->attr_scratch = mem_alloc(options->events_per_span * sizeof(*m->attr_scratch));
-	if (!m->recent || !m->event_scratch || !m->attr_scratch) {
+	m->attr_scratch =
+		mem_alloc(options->events_per_span * MAX_EVENT_ATTRS * sizeof(*m->attr_scratch));
+	m->span_attrs = mem_alloc(MAX_SPAN_ATTRS * sizeof(*m->span_attrs));
+	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
+		return NULL;
+	}
+	if (reasons_init(&m->reasons, err)) {
+		mapper_free(m);
 		return NULL;
 	}
 	return m;
@@ -60,9 +67,19 @@ void mapper_free(struct mapper *m)
 		return;
 	for (size_t at = 0; (s = map_next(&m->goroutines, &at));)
 		goroutine_free(s->val);
+	while (m->ghosts) {
+		struct goroutine *g = m->ghosts;
+
+		m->ghosts = g->ghost_next;
+		goroutine_free(g);
+	}
 	nodes_release(m);
+	budget_clear(&m->budgets, &m->outside);
+	budget_pools_release(&m->budgets);
+	reasons_release(&m->reasons);
 	mem_free(m->event_scratch);
 	mem_free(m->attr_scratch);
+	mem_free(m->span_attrs);
 	map_release(&m->goroutines);
 	map_release(&m->open_tasks);
 	idset_release(&m->ended);
@@ -121,8 +138,11 @@ static enum status cut_waits(struct mapper *m, struct err *err)
 	for (size_t at = 0; (s = map_next(&m->goroutines, &at));)
 		list[n++] = s->val;
 	qsort(list, n, sizeof(struct goroutine *), by_id);
-	for (size_t i = 0; !st && i < n; i++)
-		st = wait_cut(m, list[i], err);
+	for (size_t i = 0; !st && i < n; i++) {
+		st = account_settle(m, list[i], m->last_time, err);
+		if (!st)
+			st = wait_cut(m, list[i], err);
+	}
 	mem_free(list);
 	return st;
 }
@@ -194,6 +214,12 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 		open[i]->end = m->last_time;
 		m->sum.cut_tasks += open[i]->kind == NODE_TASK;
 	}
+	/* The inner ones first: none ends above an open one then. */
+	for (size_t i = 0; !st && i < m->n_traces; i++)
+		for (struct node *x = m->traces[i]->out; !st && x; x = x->out_next)
+			st = account_end(m, x, m->last_time, err);
+	for (size_t i = n; !st && i > 0; i--)
+		st = account_end(m, open[i - 1], m->last_time, err);
 	for (size_t i = 0; !st && i < m->n_traces; i++)
 		trace_identify(m, m->traces[i]);
 	for (size_t i = 0; !st && i < m->n_traces; i++)
@@ -221,8 +247,10 @@ static enum status send_rest(struct mapper *m, struct err *err)
 
 enum status mapper_finish(struct mapper *m, struct err *err)
 {
-	enum status st = cut_waits(m, err);
+	enum status st;
 
+	m->finishing = true;
+	st = cut_waits(m, err);
 	if (!st)
 		st = cut_nodes(m, err);
 	if (!st)

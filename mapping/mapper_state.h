@@ -13,15 +13,20 @@
  *             --wait------> node it worked for when it stopped
  *   node --parent--> node, --trace--> trace --nodes--> all its nodes
  *
+ *   node --residents--> goroutines that work for it now
+ *
  * Nodes are recycled when their trace is sent; a struct handle notices that.
  */
 #ifndef MAPPING_MAPPER_STATE_H
 #define MAPPING_MAPPER_STATE_H
 
 #include "base/pool.h"
+#include "mapping/attrs.h"
+#include "mapping/budget.h"
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
+#include "mapping/reasons.h"
 #include "mapping/stackpool.h"
 
 enum node_kind { NODE_TASK, NODE_REGION, NODE_WAIT, NODE_RANGE, NODE_CAPTURE };
@@ -42,12 +47,12 @@ struct wall_clock {
 
 /* One stop of a goroutine: running, waiting (or in a system call), runnable, running. */
 struct wait {
-	const struct pooled *reason;	  /* "" for a coroutine switch */
 	const struct pooled *stack;	  /* where it stopped, or NULL */
 	const struct pooled *waker_stack; /* who made it runnable, or NULL */
 	int64_t waker;			  /* its goroutine, or NO_GOROUTINE */
 	int64_t stopped, ready, resumed;  /* ns; ready and resumed 0 if cut off */
 	int64_t id_time;		  /* stopped, as recorded */
+	uint8_t reason;			  /* of mapper.reasons */
 	bool syscall;
 	bool inherited;	     /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below */
@@ -64,6 +69,10 @@ struct pending {
 	struct wait wait;
 	int64_t goroutine;
 };
+
+/* Room for the attributes of any event or span: three families of sums by reason. */
+#define MAX_EVENT_ATTRS 16u
+#define MAX_SPAN_ATTRS (64 + 4 * MAX_REASONS)
 
 struct trace;
 
@@ -85,6 +94,17 @@ struct node {
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;					  /* of NODE_WAIT */
 	struct wait longest; /* the longest own one of the node and below; stopped == 0: none */
+	/* account.c */
+	struct budget *budget;	     /* owned; NULL: nobody worked for it or below it */
+	struct budget *passed;	     /* owned; what of it open_parent has already, or NULL */
+	struct goroutine *residents; /* who works for it, linked by next and previous */
+	struct node *open_parent;    /* the nearest one above that is open; NULL: none */
+	size_t n_open_below;	     /* whose open_parent it is */
+	uint64_t stamp;		     /* scratch */
+	uint64_t stw_ns;	     /* of the world, until the node's begin; then: during it */
+	uint32_t n_goroutines;	     /* that worked for it or below it; once accounted */
+	bool accounted;		     /* nothing is added to its budget any more */
+	struct node *out_next, **out_link; /* in its trace's list, if it is left out */
 	struct pending *events;
 	size_t n_events, cap_events;
 	uint32_t dropped_events;
@@ -93,11 +113,13 @@ struct node {
 struct trace {
 	uint8_t id[TRACE_ID_BYTES]; /* provisional until sent, unless fixed */
 	bool id_fixed;		    /* continues a trace that was sent already */
+	bool continued;		    /* below a span of that trace */
 	struct wall_clock clock;
 	struct node **nodes; /* tasks, regions: in order of creation, parents first */
 	size_t n_nodes, cap_nodes;
 	struct node **leaves; /* waits and ranges: nothing hangs below them */
 	size_t n_leaves, cap_leaves;
+	struct node *out; /* open nodes that are left out */
 	int64_t shortest; /* of a full trace: shorter leaves need not apply */
 	size_t max_spans;
 	size_t n_open; /* open nodes and waits in flight */
@@ -107,19 +129,22 @@ struct trace {
 
 struct goroutine {
 	int64_t id;
+	uint64_t serial; /* an id used again is another goroutine */
 	struct handle *entries;
 	size_t n_entries, cap_entries;
 	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
 	struct node *waiting_for; /* of the wait in flight, whose trace is held; NULL: none is */
 	struct wait wait;
-};
-
-/* Room for the attributes of any span or event. */
-#define MAX_ATTRS 12
-struct attrs {
-	struct attr list[MAX_ATTRS];
-	size_t n;
+	/* account.c */
+	int64_t since;			   /* its time is charged until then */
+	uint8_t state;			   /* enum go_state; running if it was not told */
+	uint8_t reason;			   /* while it waits */
+	bool assist;			   /* it is made to help the GC */
+	bool ghost;			   /* it ended; tasks that it began did not */
+	struct node *resident;		   /* whom it works for; NULL: nobody */
+	struct goroutine *next, *previous; /* others that do */
+	struct goroutine *ghost_next, **ghost_link;
 };
 
 /* An ended task that others may still refer to. */
@@ -143,8 +168,12 @@ struct mapper {
 	struct span_sink sink;
 	struct id_seed seed;
 	struct stackpool stacks, names;
-	struct map goroutines; /* id -> struct goroutine */
-	struct map open_tasks; /* id -> struct node */
+	struct reasons reasons;
+	struct budget_pools budgets;
+	struct budget outside;	  /* the time of goroutines that work for nobody */
+	struct goroutine *ghosts; /* linked by ghost_next */
+	struct map goroutines;	  /* id -> struct goroutine */
+	struct map open_tasks;	  /* id -> struct node */
 	struct idset ended;
 	struct recent_task *recent; /* RECENT_TASKS of them, by id modulo */
 	struct trace **traces;
@@ -152,13 +181,16 @@ struct mapper {
 	struct trace *capture;
 	struct node *capture_root;
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
+	uint64_t stopped_ns;	   /* of the world, before that */
 	struct pool nodes;
-	uint64_t last_serial;
+	uint64_t last_serial, last_stamp, last_goroutine;
 	int64_t first_time, last_time, first_id_time;
 	struct wall_clock clock;	  /* of the current generation */
 	bool started, lacks_clock;	  /* some generation had none */
-	struct span_event *event_scratch; /* events_per_span of each, for spans.c */
-	struct attrs *attr_scratch;
+	bool finishing;			  /* nobody works any more */
+	struct span_event *event_scratch; /* events_per_span, for spans.c */
+	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
+	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
 	struct mapper_summary sum;
 };
 
@@ -226,6 +258,32 @@ struct node *goroutine_region_of(struct goroutine *g, uint64_t task);
 struct node *goroutine_resident(struct goroutine *g);
 /* The task of that span, for goroutines it creates. */
 struct node *task_of_node(const struct mapper *m, struct node *n);
+
+/* account.c: whom goroutines work for, and what their time goes to. */
+/* Charge its time until now to the node it works for. */
+MUST_CHECK enum status account_settle(struct mapper *m, struct goroutine *g, int64_t now,
+				      struct err *err);
+/* It is in another state from now on; `reason` counts if it waits. */
+MUST_CHECK enum status account_state(struct mapper *m, struct goroutine *g, unsigned int state,
+				     uint8_t reason, int64_t now, struct err *err);
+MUST_CHECK enum status account_assist(struct mapper *m, struct goroutine *g, bool on, int64_t now,
+				      struct err *err);
+/* Its open tasks and regions changed. */
+MUST_CHECK enum status account_move(struct mapper *m, struct goroutine *g, int64_t now,
+				    struct err *err);
+/* It was created by a goroutine that works for the task `inherited`, or NULL. */
+MUST_CHECK enum status account_born(struct mapper *m, struct goroutine *g, struct node *inherited,
+				    unsigned int state, int64_t now, struct err *err);
+/* It ends: it works for nobody. Its regions are to be ended before account_bury(). */
+MUST_CHECK enum status account_gone(struct mapper *m, struct goroutine *g, int64_t now,
+				    struct err *err);
+/* Free it now, or when the last task that it began ends. */
+MUST_CHECK enum status account_bury(struct mapper *m, struct goroutine *g, int64_t now,
+				    struct err *err);
+/* The node has ended (n->ended): nothing is charged to it any more. */
+MUST_CHECK enum status account_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
+/* How long the world was stopped, from the capture's begin until now. */
+uint64_t account_stw(const struct mapper *m, int64_t now);
 
 /* tasks.c, waits.c, capture.c: one function per event kind. */
 MUST_CHECK enum status map_task_begin(struct mapper *m, const struct event *ev, struct err *err);

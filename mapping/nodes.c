@@ -43,10 +43,30 @@ static void slot_free(struct mapper *m, struct node *n)
 	for (size_t i = 0; i < n->n_events; i++)
 		mem_free(n->events[i].message);
 	mem_free(n->events);
+	budget_free(&m->budgets, n->budget);
+	budget_free(&m->budgets, n->passed);
 	if (n->owns_name)
 		mem_free((void *)(uintptr_t)n->name); // NOLINT(performance-no-int-to-ptr)
 	n->serial = 0;
 	pool_put(&m->nodes, n);
+}
+
+/* Forget one that is left out. */
+static void out_free(struct mapper *m, struct node *n)
+{
+	*n->out_link = n->out_next;
+	if (n->out_next)
+		n->out_next->out_link = n->out_link;
+	slot_free(m, n);
+}
+
+static void out_add(struct trace *t, struct node *n)
+{
+	n->out_next = t->out;
+	if (n->out_next)
+		n->out_next->out_link = &n->out_next;
+	n->out_link = &t->out;
+	t->out = n;
 }
 
 void nodes_release(struct mapper *m)
@@ -54,7 +74,6 @@ void nodes_release(struct mapper *m)
 	while (m->n_traces)
 		trace_free(m, m->traces[m->n_traces - 1]);
 	mem_free(m->traces);
-	/* What was left out and never ended is in no trace's list, and owns nothing. */
 	pool_release(&m->nodes);
 }
 
@@ -64,6 +83,8 @@ void trace_free(struct mapper *m, struct trace *t)
 		slot_free(m, t->nodes[i]);
 	for (size_t i = 0; i < t->n_leaves; i++)
 		slot_free(m, t->leaves[i]);
+	while (t->out)
+		out_free(m, t->out);
 	mem_free(t->nodes);
 	mem_free(t->leaves);
 	m->traces[t->index] = m->traces[--m->n_traces];
@@ -125,8 +146,15 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 			return st;
 		}
 		t->nodes[t->n_nodes++] = n;
+	} else {
+		out_add(t, n);
 	}
 	t->n_open++;
+	n->stw_ns = start == m->first_time ? 0 : account_stw(m, start);
+	for (n->open_parent = n->parent; n->open_parent && n->open_parent->accounted;)
+		n->open_parent = n->open_parent->parent;
+	if (n->open_parent)
+		n->open_parent->n_open_below++;
 	*out = n;
 	return ST_OK;
 }
@@ -280,12 +308,16 @@ enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err)
 enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err)
 {
 	struct trace *t = n->trace;
+	enum status st;
 
 	n->ended = true;
 	n->end = end;
+	st = account_end(m, n, end, err);
+	if (st)
+		return st;
 	if (n->left_out) {
 		t->left_out++;
-		slot_free(m, n);
+		out_free(m, n);
 	}
 	return trace_unhold(m, t, err);
 }

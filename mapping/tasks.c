@@ -48,6 +48,7 @@ static enum status new_continued(struct mapper *m, const struct recent_task *sen
 	if (st)
 		return st;
 	t->id_fixed = true;
+	t->continued = true;
 	memcpy(t->id, sent->trace_id, TRACE_ID_BYTES);
 	st = node_new(m, t, kind, NULL, start, id_time, out, err);
 	if (st) {
@@ -115,7 +116,12 @@ enum status map_task_begin(struct mapper *m, const struct event *ev, struct err 
 	st = open_task(m, n, id, event_name(ev), err);
 	if (!st)
 		st = goroutine_get(m, ev->g, &g, err);
-	return st ? st : goroutine_push(g, n, err);
+	if (!st)
+		st = goroutine_push(g, n, err);
+	/* A region outside every task is no one's work. */
+	if (st || n->task == BACKGROUND_TASK)
+		return st;
+	return account_move(m, g, ev->time, err);
 }
 
 enum status map_task_end(struct mapper *m, const struct event *ev, struct err *err)
@@ -210,7 +216,11 @@ enum status map_region_begin(struct mapper *m, const struct event *ev, struct er
 	if (st)
 		return st;
 	node_identify(m, n);
-	return goroutine_push(g, n, err);
+	st = goroutine_push(g, n, err);
+	/* A region outside every task is no one's work. */
+	if (st || n->task == BACKGROUND_TASK)
+		return st;
+	return account_move(m, g, ev->time, err);
 }
 
 enum status map_region_end(struct mapper *m, const struct event *ev, struct err *err)

@@ -8,31 +8,46 @@ static bool in_flight(const struct goroutine *g)
 	return g->waiting_for != NULL;
 }
 
-/* The goroutine stops: remember why, where, and for which span it was working. */
-static enum status wait_begin(struct mapper *m, struct goroutine *g, const struct event *ev,
-			      struct err *err)
+/* The goroutine stops: remember where, and for which span it was working. */
+static void wait_begin(struct goroutine *g, const struct event *ev, uint8_t reason,
+		       const struct pooled *stack)
 {
-	struct node *n = kept(goroutine_resident(g));
-	struct wait *w = &g->wait;
-	enum status st;
+	struct node *n = kept(g->resident);
 
-	if (!n)
-		return ST_OK;
-	*w = (struct wait){ .stopped = ev->time,
-			    .id_time = ev->wire_time,
-			    .waker = NO_GOROUTINE,
-			    .syscall = ev->to == GO_SYSCALL,
-			    .inherited = !g->n_entries };
-	st = stackpool_text(&m->names, w->syscall ? SLICE("syscall") : event_reason(ev), &w->reason,
-			    err);
-	if (!st && m->opt.stacks)
-		st = stackpool_stack(&m->stacks, ev, &w->stack, err);
-	if (st)
-		return st;
+	g->wait = (struct wait){ .stopped = ev->time,
+				 .id_time = ev->wire_time,
+				 .waker = NO_GOROUTINE,
+				 .stack = stack,
+				 .reason = reason,
+				 .syscall = ev->to == GO_SYSCALL,
+				 .inherited = !g->n_entries };
 	g->waiting_for = n;
 	/* A trace waits for its waits. */
 	n->trace->n_open++;
-	return ST_OK;
+}
+
+/* It does not run any more: why, and where if somebody wants to know. */
+static enum status stops(struct mapper *m, struct goroutine *g, const struct event *ev,
+			 struct err *err)
+{
+	const struct pooled *stack = NULL;
+	uint8_t reason = REASON_SYSCALL;
+	enum status st = ST_OK;
+
+	if (ev->to == GO_WAITING && ev->wire == EV_GO_BLOCK)
+		st = reasons_find(&m->reasons, ev->args[0], event_reason(ev), &reason, err);
+	else if (ev->to == GO_WAITING)
+		reason = REASON_COROUTINE;
+	if (!st && g->resident) {
+		st = stackpool_stack(&m->stacks, ev, &stack, err);
+		if (!st && stack)
+			st = reasons_refine(&m->reasons, reason, stack->detail, &reason, err);
+	}
+	if (!st)
+		st = account_state(m, g, ev->to, reason, ev->time, err);
+	if (!st && g->resident)
+		wait_begin(g, ev, reason, stack);
+	return st;
 }
 
 /* Somebody made it runnable: who, from where, and for which span that one works. */
@@ -48,10 +63,9 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	if (w->syscall)
 		return ST_OK;
 	w->waker = ev->g;
-	if (m->opt.stacks)
-		st = stackpool_stack(&m->stacks, ev, &w->waker_stack, err);
+	st = stackpool_stack(&m->stacks, ev, &w->waker_stack, err);
 	waker = st || ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
-	n = waker ? kept(goroutine_resident(waker)) : NULL;
+	n = waker ? kept(waker->resident) : NULL;
 	if (n) {
 		w->has_waker_span = true;
 		w->waker_node = handle_to(n);
@@ -124,12 +138,13 @@ enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err)
 }
 
 /* A new goroutine works for the task that its creator works for. */
-static void born(struct mapper *m, const struct event *ev, struct goroutine *g)
+static enum status born(struct mapper *m, const struct event *ev, struct goroutine *g,
+			struct err *err)
 {
 	struct goroutine *creator = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
-	struct node *n = creator ? task_of_node(m, goroutine_resident(creator)) : NULL;
+	struct node *n = creator ? task_of_node(m, creator->resident) : NULL;
 
-	g->inherited = handle_to(n);
+	return account_born(m, g, n, ev->to, ev->time, err);
 }
 
 /* It ended: so do its regions. Nobody will end them any more. */
@@ -140,6 +155,8 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 
 	if (in_flight(g))
 		st = wait_end(m, g, ev->time, false, err);
+	if (!st)
+		st = account_gone(m, g, ev->time, err);
 	for (size_t i = g->n_entries; !st && i > 0; i--) {
 		struct node *n = handle_get(g->entries[i - 1]);
 
@@ -149,6 +166,8 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 		st = node_end(m, n, ev->time, err);
 	}
 	map_del(&m->goroutines, (uint64_t)g->id);
+	if (!st)
+		return account_bury(m, g, ev->time, err);
 	goroutine_free(g);
 	return st;
 }
@@ -165,17 +184,21 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 		return st;
 	if (ev->to == GO_NOT_EXIST)
 		return gone(m, ev, g, err);
-	/* A status event repeats what is known; the first one is no change either. */
-	if (ev->from == ev->to || ev->from == GO_UNDETERMINED)
-		return ST_OK;
-	if (ev->from == GO_NOT_EXIST) {
-		born(m, ev, g);
+	if (ev->from == GO_UNDETERMINED) {
+		g->state = ev->to;
+		g->reason = REASON_UNKNOWN;
 		return ST_OK;
 	}
-	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
-		return wait_begin(m, g, ev, err);
-	if (!in_flight(g))
+	/* A status event repeats what is known: no change. */
+	if (ev->from == ev->to)
 		return ST_OK;
+	if (ev->from == GO_NOT_EXIST)
+		return born(m, ev, g, err);
+	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
+		return stops(m, g, ev, err);
+	st = account_state(m, g, ev->to, REASON_UNKNOWN, ev->time, err);
+	if (st || !in_flight(g))
+		return st;
 	if (ev->to == GO_RUNNABLE)
 		return wait_ready(m, g, ev, err);
 	/* Back from a system call without having lost the proc: ready and running at once. */
