@@ -95,7 +95,7 @@ $(eval $(call program,timesort_check,tests/diff/timesort_check.c))
 $(eval $(call program,printable_check,tests/diff/printable_check.c))
 $(eval $(call program,emit_spans,tests/otlp/emit_spans.c tests/unit/span_gen.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
-$(foreach b,$(BENCH),$(eval $(call program,bench/$(b),tests/bench/$(b).c)))
+$(foreach b,$(BENCH) launch,$(eval $(call program,bench/$(b),tests/bench/$(b).c)))
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 $(foreach f,$(FUZZ),$(eval $(call program,fuzz_$(f),tests/fuzz/fuzz_$(f).c $(TEST_SRC))))
@@ -165,8 +165,14 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
 
-bench: $(addprefix $(B)/bench/,$(BENCH)) ## speed, one line a case
-	$(Q)set -e; for b in $^; do timeout 600 $$b; done
+BENCH_GO := build/bench/bin
+$(BENCH_GO)/read: $(wildcard tests/bench/go/*.* tests/bench/go/*/*.go)
+	$(call say,GO,$(@D))
+	$(Q)mkdir -p $(@D) && cd tests/bench/go && go build -trimpath -buildvcs=false \
+		-o $(abspath $(@D))/ ./... && touch $(abspath $@)
+
+bench: $(B)/flightspan $(addprefix $(B)/bench/,$(BENCH) launch) $(BENCH_GO)/read ## speed beside Go's own reader
+	$(Q)tests/bench/bench.py $(B) $(BENCH_GO) build/bench
 
 # What a reviewer would ask for, before he has to.
 .PHONY: lint format format-check tidy hdr-check layers check-layers spelling shellcheck man-check ci

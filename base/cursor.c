@@ -8,25 +8,7 @@ void cursor_init(struct cursor *c, struct slice in)
 	*c = (struct cursor){ .in = in };
 }
 
-size_t cursor_offset(const struct cursor *c)
-{
-	return c->pos;
-}
-
-bool cursor_at_end(const struct cursor *c)
-{
-	return c->pos == c->in.len;
-}
-
-bool cursor_u8(struct cursor *c, uint8_t *out)
-{
-	if (c->pos == c->in.len)
-		return false;
-	*out = c->in.ptr[c->pos++];
-	return true;
-}
-
-bool cursor_uvarint(struct cursor *c, uint64_t *out)
+bool cursor_long_uvarint(struct cursor *c, uint64_t *out)
 {
 	size_t pos = c->pos;
 	uint64_t value = 0;
@@ -45,15 +27,4 @@ bool cursor_uvarint(struct cursor *c, uint64_t *out)
 		}
 	}
 	return false;
-}
-
-bool cursor_bytes(struct cursor *c, uint64_t len, struct slice *out)
-{
-	if (len > c->in.len - c->pos)
-		return false;
-	*out = (struct slice){ .len = (size_t)len };
-	if (len)
-		out->ptr = c->in.ptr + c->pos;
-	c->pos += (size_t)len;
-	return true;
 }

@@ -28,6 +28,13 @@ enum status {
 /* For what a hot function does once in a million times: kept out of its way. */
 #define COLD __attribute__((cold, noinline))
 
+/* For the parts of a hot loop, where a call would cost as much as what it does. */
+#define HOT static inline __attribute__((always_inline))
+
+/* What a hot loop nearly always, or nearly never, finds true. */
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
 /* `offset` of an err that is not about a place in the input. */
 #define ERR_NO_OFFSET UINT64_MAX
 

@@ -50,6 +50,9 @@
 #define MAX_RESOURCE_BYTES ((size_t)64 << 10)	 /* serialized */
 #define MAX_RESPONSE_BYTES ((size_t)4 << 20)	 /* of a receiver's answer */
 #define MAX_RESPONSE_UNPACKED ((size_t)16 << 20) /* memory its messages may take */
+#define MAX_RESPONSE_HEADER ((size_t)16 << 10)	 /* one that we look at */
+#define MAX_GRPC_REQUEST ((size_t)4 << 20)	 /* uncompressed: what gRPC servers take */
+#define MAX_HTTP_REQUEST ((size_t)20 << 20)	 /* the same of OTLP/HTTP receivers */
 #define MAX_SERVER_TEXT 1024u			 /* of its words in our messages */
 #define MAX_URL_BYTES 2048u
 

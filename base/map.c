@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-static uint64_t seed;
+static uint64_t multiplier;
 
 /* The kernel hands every process 16 random bytes: no system call needed. */
 static void seed_once(void)
@@ -13,22 +13,21 @@ static void seed_once(void)
 	const void *random =
 		(const void *)getauxval(AT_RANDOM); // NOLINT(performance-no-int-to-ptr)
 
-	if (seed)
+	if (multiplier)
 		return;
 	if (random)
-		memcpy(&seed, random, sizeof(seed));
-	seed |= 1;
+		memcpy(&multiplier, random, sizeof(multiplier));
+	multiplier |= 1;
 }
 
-/* Two rounds of multiply and fold: every input bit reaches the low bits. */
+/*
+ * Multiply and take the high bits: with a random odd multiplier any two keys
+ * collide with a chance of at most two in the number of slots (Dietzfelbinger et
+ * al., 1997), and ids in a row spread evenly.
+ */
 static inline size_t home(const struct map *m, uint64_t key)
 {
-	uint64_t h = (key ^ seed) * 0x9e3779b97f4a7c15u;
-
-	h ^= h >> 32;
-	h *= 0xd6e8feb86659fd93u;
-	h ^= h >> 32;
-	return (size_t)h & m->mask;
+	return (size_t)(key * multiplier >> m->shift);
 }
 
 void map_init(struct map *m, size_t max_keys, const char *what)
@@ -76,6 +75,7 @@ static enum status rehash(struct map *m, struct err *err)
 		return err_nomem(err, m->what);
 	}
 	m->mask = slots - 1;
+	m->shift = 64 - (unsigned int)__builtin_ctzll(slots);
 	for (size_t i = 0; old.slots && i <= old.mask; i++) {
 		if (old.slots[i].val)
 			*find(m, old.slots[i].key) = old.slots[i];
@@ -88,8 +88,8 @@ enum status map_put(struct map *m, uint64_t key, void *val, struct err *err)
 {
 	struct map_slot *s;
 
-	/* At most 5/8 full: linear probing stays short. */
-	if (!m->slots || m->n >= (m->mask + 1) / 8 * 5) {
+	/* At most half full: linear probing stays short. */
+	if (!m->slots || m->n >= (m->mask + 1) / 2) {
 		enum status st = rehash(m, err);
 
 		if (st)

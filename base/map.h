@@ -21,10 +21,11 @@ struct map_slot {
 
 struct map {
 	struct map_slot *slots;
-	size_t n;	  /* keys in use */
-	size_t mask;	  /* slots - 1; slots are a power of two; 0 with no slots */
-	size_t max;	  /* keys allowed */
-	const char *what; /* for messages: "goroutines" */
+	size_t n;	    /* keys in use */
+	size_t mask;	    /* slots - 1; slots are a power of two; 0 with no slots */
+	unsigned int shift; /* 64 - log2 of the slots */
+	size_t max;	    /* keys allowed */
+	const char *what;   /* for messages: "goroutines" */
 };
 
 void map_init(struct map *m, size_t max_keys, const char *what);

@@ -30,8 +30,6 @@ struct plan {
 	struct settings settings;
 	struct attr *attrs; /* of the resource */
 	size_t n_attrs;
-	char **headers; /* "Name: value": secrets, wiped on release */
-	size_t n_headers;
 	struct otlp_http_settings http;
 	struct output_options output;
 	struct mapper_options mapper;
@@ -39,11 +37,6 @@ struct plan {
 
 static void plan_release(struct plan *p)
 {
-	for (size_t i = 0; i < p->n_headers; i++) {
-		explicit_bzero(p->headers[i], strlen(p->headers[i]));
-		mem_free(p->headers[i]);
-	}
-	mem_free(p->headers);
 	mem_free(p->attrs);
 	settings_release(&p->settings);
 }
@@ -102,29 +95,6 @@ static enum status plan_resource(struct plan *p, struct err *err)
 	return ST_OK;
 }
 
-static enum status plan_headers(struct plan *p, const struct otlp_settings *o, struct err *err)
-{
-	p->headers = mem_zalloc((o->headers.n + 1) * sizeof(char *));
-	if (!p->headers)
-		return err_nomem(err, "headers");
-	for (size_t i = 0; i < o->headers.n; i++) {
-		const struct setting_pair *h = &o->headers.ptr[i];
-		size_t size = strlen(h->name) + strlen(h->text) + 3;
-		char *line = mem_alloc(size);
-
-		if (!line)
-			return err_nomem(err, "headers");
-		snprintf(line, size, "%s: %s", h->name, h->text);
-		p->headers[p->n_headers++] = line;
-	}
-	return ST_OK;
-}
-
-static const char *or_null(const char *s)
-{
-	return *s ? s : NULL;
-}
-
 /* A minute of silence would look like a program that hangs. */
 static void tell_wait(void *arg, const char *why, uint64_t wait_ns)
 {
@@ -135,7 +105,6 @@ static void tell_wait(void *arg, const char *why, uint64_t wait_ns)
 static enum status plan_http(struct plan *p, uint64_t retry_ns, struct err *err)
 {
 	const struct otlp_settings *o = &p->settings.exporters.ptr[0].otlp;
-	enum status st;
 
 	if (o->protocol == SETTING_GRPC || o->protocol == SETTING_HTTP_JSON)
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
@@ -143,18 +112,10 @@ static enum status plan_http(struct plan *p, uint64_t retry_ns, struct err *err)
 	if (o->compression == SETTING_ZSTD)
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
 			       "OTEL_EXPORTER_OTLP_COMPRESSION: only gzip and none can be sent");
-	st = plan_headers(p, o, err);
-	p->http.endpoint = o->endpoint;
-	p->http.headers = (const char *const *)p->headers;
-	p->http.n_headers = p->n_headers;
-	p->http.gzip = o->compression != SETTING_NONE;
-	p->http.timeout_ns = o->timeout_ns;
+	p->http.otlp = *o;
 	p->http.retry_budget_ns = retry_ns;
-	p->http.ca_file = or_null(o->tls.ca_file);
-	p->http.cert_file = or_null(o->tls.cert_file);
-	p->http.key_file = or_null(o->tls.key_file);
 	p->output.http = &p->http;
-	return st;
+	return ST_OK;
 }
 
 static uint32_t to_u32(uint64_t v)

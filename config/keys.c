@@ -182,6 +182,8 @@ const struct key schema_keys[] = {
 	{ "exporters[].otlp.timeout", KEY_DURATION, "10s", EXP(otlp.timeout_ns), .least = "1ms",
 	  .most = "1h", OTLP_ENV("TIMEOUT"), .flags = KEY_ENV_MS,
 	  .help = "Longest wait for the answer to one request." },
+	{ "exporters[].otlp.insecure", KEY_BOOL, "false", EXP(otlp.insecure), OTLP_ENV("INSECURE"),
+	  .help = "Plain text for a grpc endpoint without http:// or https://." },
 	{ "exporters[].otlp.tls", KEY_SECTION, .help = "For https: files in PEM format." },
 	{ "exporters[].otlp.tls.ca_file", KEY_STRING, "", EXP(otlp.tls.ca_file),
 	  OTLP_ENV("CERTIFICATE"), .help = "Authorities to trust; empty: the system's." },

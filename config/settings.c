@@ -41,7 +41,10 @@ static void settle(struct settings *s)
 			g->text = e->otlp.protocol == SETTING_GRPC ? ENDPOINT_GRPC : endpoint->text;
 			e->otlp.endpoint = g->text;
 		}
-		e->otlp.endpoint_exact = g->variable && !strcmp(g->variable, ENDPOINT_EXACT);
+		/* The specification's two variables differ; our own key forgives. */
+		e->otlp.path = !g->variable			     ? SETTING_PATH_TRACES
+			       : strcmp(g->variable, ENDPOINT_EXACT) ? SETTING_PATH_APPEND
+								     : SETTING_PATH_AS_IS;
 	}
 }
 

@@ -23,6 +23,8 @@ enum setting_origin { ORIGIN_DEFAULT, ORIGIN_ENV, ORIGIN_FILE, ORIGIN_FLAG };
 enum setting_mode { SETTING_ADOPT, SETTING_LINK, SETTING_OFF };
 enum setting_protocol { SETTING_HTTP_PROTOBUF, SETTING_HTTP_JSON, SETTING_GRPC };
 enum setting_compression { SETTING_NONE, SETTING_GZIP, SETTING_ZSTD };
+/* What becomes of an endpoint's path: v1/traces unless it is there, always, or never. */
+enum setting_path { SETTING_PATH_TRACES, SETTING_PATH_APPEND, SETTING_PATH_AS_IS };
 enum setting_format { SETTING_TEXT, SETTING_JSON };
 
 /* A name of the user's own with its value: an attribute or a header. */
@@ -85,7 +87,8 @@ struct mapping_settings {
 
 struct otlp_settings {
 	const char *endpoint;
-	bool endpoint_exact; /* a full URL: append no /v1/traces */
+	enum setting_path path; /* of the endpoint, for OTLP/HTTP */
+	bool insecure;		/* gRPC: an endpoint without a scheme is plain text */
 	enum setting_protocol protocol;
 	enum setting_compression compression;
 	struct setting_pairs headers; /* values are secrets */

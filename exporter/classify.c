@@ -3,34 +3,60 @@
 #include <curl/curl.h>
 #include <strings.h>
 
-/* Codes that stand for themselves; those not listed are SEND_TRANSPORT. */
-static const struct {
-	int rc;
-	enum send_class class;
-} codes[] = {
-	{ CURLE_UNSUPPORTED_PROTOCOL, SEND_OURS },    { CURLE_FAILED_INIT, SEND_OURS },
-	{ CURLE_URL_MALFORMAT, SEND_OURS },	      { CURLE_NOT_BUILT_IN, SEND_OURS },
-	{ CURLE_OUT_OF_MEMORY, SEND_OURS },	      { CURLE_BAD_FUNCTION_ARGUMENT, SEND_OURS },
-	{ CURLE_UNKNOWN_OPTION, SEND_OURS },	      { CURLE_QUIC_CONNECT_ERROR, SEND_OURS },
-	{ CURLE_SSL_CERTPROBLEM, SEND_TLS },	      { CURLE_SSL_CIPHER, SEND_TLS },
-	{ CURLE_PEER_FAILED_VERIFICATION, SEND_TLS }, { CURLE_SSL_CACERT_BADFILE, SEND_TLS },
-	{ CURLE_SSL_CRL_BADFILE, SEND_TLS },	      { CURLE_SSL_ISSUER_ERROR, SEND_TLS },
-	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, SEND_TLS }, { CURLE_SSL_INVALIDCERTSTATUS, SEND_TLS },
-	{ CURLE_SSL_CLIENTCERT, SEND_TLS },
-};
-
-/* First match decides; what is in no row is SEND_PERMANENT. */
-static const struct {
+/*
+ * The first row that fits decides. Each kind is looked up only where it has a say,
+ * in this order: see class_of(). In no row: SEND_TRANSPORT for libcurl's codes,
+ * SEND_PERMANENT for a status.
+ */
+static const struct row {
+	enum { BY_CURL, BY_HTTP, BY_GRPC } kind;
 	long from, to;
 	enum send_class class;
-} statuses[] = {
-	{ 200, 299, SEND_ACCEPTED }, { 300, 399, SEND_CONFIG }, { 401, 401, SEND_CONFIG },
-	{ 403, 405, SEND_CONFIG },   { 407, 407, SEND_CONFIG }, { 413, 413, SEND_TOO_BIG },
-	{ 415, 415, SEND_CONFIG },   { 417, 417, SEND_CONFIG }, { 429, 429, SEND_RETRY },
-	{ 502, 504, SEND_RETRY },
+} table[] = {
+	{ BY_CURL, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, SEND_OURS },
+	{ BY_CURL, CURLE_NOT_BUILT_IN, CURLE_NOT_BUILT_IN, SEND_OURS },
+	{ BY_CURL, CURLE_OUT_OF_MEMORY, CURLE_OUT_OF_MEMORY, SEND_OURS },
+	{ BY_CURL, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_BAD_FUNCTION_ARGUMENT, SEND_OURS },
+	{ BY_CURL, CURLE_UNKNOWN_OPTION, CURLE_UNKNOWN_OPTION, SEND_OURS },
+	{ BY_CURL, CURLE_QUIC_CONNECT_ERROR, CURLE_QUIC_CONNECT_ERROR, SEND_OURS },
+	{ BY_CURL, CURLE_SSL_CERTPROBLEM, CURLE_PEER_FAILED_VERIFICATION, SEND_TLS },
+	{ BY_CURL, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CACERT_BADFILE, SEND_TLS },
+	{ BY_CURL, CURLE_SSL_CRL_BADFILE, CURLE_SSL_ISSUER_ERROR, SEND_TLS },
+	{ BY_CURL, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS, SEND_TLS },
+	{ BY_CURL, CURLE_SSL_CLIENTCERT, CURLE_SSL_CLIENTCERT, SEND_TLS },
+	{ BY_HTTP, 200, 299, SEND_ACCEPTED },
+	{ BY_HTTP, 300, 399, SEND_CONFIG },
+	{ BY_HTTP, 401, 401, SEND_CONFIG },
+	{ BY_HTTP, 403, 405, SEND_CONFIG },
+	{ BY_HTTP, 407, 407, SEND_CONFIG },
+	{ BY_HTTP, 413, 413, SEND_TOO_BIG },
+	{ BY_HTTP, 415, 415, SEND_CONFIG },
+	{ BY_HTTP, 417, 417, SEND_CONFIG },
+	{ BY_HTTP, 429, 429, SEND_RETRY },
+	{ BY_HTTP, 502, 504, SEND_RETRY },
+	{ BY_GRPC, 0, 0, SEND_ACCEPTED },
+	{ BY_GRPC, 1, 1, SEND_RETRY },	  /* CANCELLED */
+	{ BY_GRPC, 4, 4, SEND_RETRY },	  /* DEADLINE_EXCEEDED */
+	{ BY_GRPC, 7, 7, SEND_CONFIG },	  /* PERMISSION_DENIED */
+	{ BY_GRPC, 8, 8, SEND_TOO_BIG },  /* RESOURCE_EXHAUSTED, unless with RetryInfo */
+	{ BY_GRPC, 10, 11, SEND_RETRY },  /* ABORTED, OUT_OF_RANGE */
+	{ BY_GRPC, 12, 12, SEND_CONFIG }, /* UNIMPLEMENTED */
+	{ BY_GRPC, 14, 15, SEND_RETRY },  /* UNAVAILABLE, DATA_LOSS */
+	{ BY_GRPC, 16, 16, SEND_CONFIG }, /* UNAUTHENTICATED */
 };
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
+#define RESOURCE_EXHAUSTED 8
+#define UNIMPLEMENTED 12
+
+static enum send_class look_up(int kind, long value, enum send_class otherwise)
+{
+	for (size_t i = 0; i < N(table); i++) {
+		if ((int)table[i].kind == kind && value >= table[i].from && value <= table[i].to)
+			return table[i].class;
+	}
+	return otherwise;
+}
 
 /* Does the text hold the words, in whatever case? */
 static bool mentions(struct slice text, const char *words)
@@ -44,59 +70,108 @@ static bool mentions(struct slice text, const char *words)
 	return false;
 }
 
-/* How receivers that answer 400 say that the request was too large. */
-static bool mentions_size(struct slice body)
+static bool mentions_any(struct slice text, const char *const *words, size_t n)
 {
-	static const char *const words[] = { "too large",   "too big",	  "larger than max",
-					     "exceeds max", "size limit", "batch size" };
-
-	for (size_t i = 0; i < N(words); i++) {
-		if (mentions(body, words[i]))
+	for (size_t i = 0; i < n; i++) {
+		if (mentions(text, words[i]))
 			return true;
 	}
 	return false;
 }
 
-static enum send_class class_of_status(long status, struct slice body)
+/* How receivers that answer 400 say that the request was too large. */
+static bool mentions_size(struct slice words)
 {
-	for (size_t i = 0; i < N(statuses); i++) {
-		if (status >= statuses[i].from && status <= statuses[i].to)
-			return statuses[i].class;
+	static const char *const sizes[] = { "too large",   "too big",	  "larger than max",
+					     "exceeds max", "size limit", "batch size" };
+
+	return mentions_any(words, sizes, N(sizes));
+}
+
+static bool refuses_compression(const struct attempt *a)
+{
+	static const char *const complaints[] = { "encoding", "compress", "zstd" };
+
+	if (a->status != 400 && a->status != 415 && !(a->grpc && a->grpc_status == UNIMPLEMENTED))
+		return false;
+	return mentions_any(a->words, complaints, N(complaints)) ||
+	       (a->status == 415 && !a->words.len);
+}
+
+static enum send_class class_of_status(const struct attempt *a)
+{
+	if (!a->grpc || a->status < 200 || a->status > 299) {
+		if (a->status == 400 && mentions_size(a->words))
+			return SEND_TOO_BIG;
+		return look_up(BY_HTTP, a->status, SEND_PERMANENT);
 	}
-	return status == 400 && mentions_size(body) ? SEND_TOO_BIG : SEND_PERMANENT;
+	/* A proxy may have dropped the trailers: nobody knows what became of the batch. */
+	if (a->grpc_status == GRPC_NONE)
+		return SEND_TRANSPORT;
+	if (a->grpc_status == RESOURCE_EXHAUSTED && a->has_retry_info)
+		return SEND_RETRY;
+	return look_up(BY_GRPC, a->grpc_status, SEND_PERMANENT);
 }
 
 static enum send_class class_of(const struct attempt *a)
 {
 	/* The answer's body was no use, but its first line says it all. */
 	bool unread = a->rc == CURLE_WRITE_ERROR || a->rc == CURLE_BAD_CONTENT_ENCODING;
+	enum send_class class, status;
 
 	if (a->rc == CURLE_OK || (unread && a->status))
-		return class_of_status(a->status, a->body);
-	for (size_t i = 0; i < N(codes); i++) {
-		if (a->rc == codes[i].rc)
-			return codes[i].class;
-	}
-	return SEND_TRANSPORT;
-}
-
-static bool is_protobuf(struct slice type)
-{
-	static const char name[] = "application/x-protobuf";
-	const size_t len = sizeof(name) - 1;
-
-	return type.len >= len && strncasecmp((const char *)type.ptr, name, len) == 0 &&
-	       (type.len == len || type.ptr[len] == ';' || type.ptr[len] == ' ');
+		return class_of_status(a);
+	class = look_up(BY_CURL, a->rc, SEND_TRANSPORT);
+	if (class != SEND_TRANSPORT || !a->status)
+		return class;
+	/*
+	 * An answer that came while we were still sending, after which the receiver hung
+	 * up. A refusal counts for what it says, unless it is for ever: that needs a
+	 * whole answer, and so does success.
+	 */
+	status = class_of_status(a);
+	if (status == SEND_ACCEPTED || (status == SEND_PERMANENT && !a->grpc))
+		return SEND_TRANSPORT;
+	return status;
 }
 
 struct verdict classify(const struct attempt *a)
 {
 	struct verdict v = { .class = class_of(a) };
+	uint64_t asked;
 
-	v.protobuf = a->rc == CURLE_OK && is_protobuf(a->content_type);
-	if (v.class == SEND_RETRY)
-		v.wait_ns = retry_after_ns(a->retry_after, a->now_s);
+	v.compression_refused = v.class != SEND_ACCEPTED && refuses_compression(a);
+	if (v.class != SEND_RETRY)
+		return v;
+	v.wait_ns = retry_after_ns(a->retry_after, a->now_s);
+	asked = a->has_retry_info ? a->retry_info_ns : 0;
+	if (asked > v.wait_ns)
+		v.wait_ns = asked < RETRY_WAIT_MAX_NS ? asked : RETRY_WAIT_MAX_NS;
 	return v;
+}
+
+enum body_form classify_body(int rc, struct slice content_type)
+{
+	static const struct {
+		const char *name;
+		enum body_form form;
+	} types[] = {
+		{ "application/x-protobuf", BODY_PROTOBUF },
+		{ "application/json", BODY_JSON },
+		{ "application/grpc", BODY_GRPC },
+		{ "application/grpc+proto", BODY_GRPC },
+	};
+
+	for (size_t i = 0; rc == CURLE_OK && i < N(types); i++) {
+		size_t len = strlen(types[i].name);
+
+		if (content_type.len < len ||
+		    strncasecmp((const char *)content_type.ptr, types[i].name, len) != 0)
+			continue;
+		if (content_type.len == len || strchr("; ", content_type.ptr[len]))
+			return types[i].form;
+	}
+	return BODY_OTHER;
 }
 
 static uint64_t capped_ns(uint64_t seconds)

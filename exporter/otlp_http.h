@@ -15,20 +15,16 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/slice.h"
+#include "config/settings.h"
 #include "exporter/backoff.h"
 
 struct otlp_http;
 
 /* Borrowed during otlp_http_open(), except the clock's argument. */
 struct otlp_http_settings {
-	const char *endpoint;	    /* base URL, see endpoint.h */
-	const char *const *headers; /* "Name: value" */
-	size_t n_headers;
-	bool gzip;		  /* false: send as it is */
-	uint64_t timeout_ns;	  /* of one attempt */
-	uint64_t retry_budget_ns; /* of one batch: no attempt begins later than this */
-	const char *ca_file, *cert_file, *key_file; /* PEM, or NULL */
-	const struct retry_clock *clock;	    /* NULL: the system's */
+	struct otlp_settings otlp;
+	uint64_t retry_budget_ns;	 /* of one batch: no attempt begins later than this */
+	const struct retry_clock *clock; /* NULL: the system's */
 	/*
 	 * Called before each wait with one line (URL, what happened, the hint) and the
 	 * length of the wait; may be NULL. `arg` is borrowed until close.
@@ -38,7 +34,7 @@ struct otlp_http_settings {
 };
 
 #define OTLP_HTTP_DEFAULTS                                                                         \
-	.gzip = true, .timeout_ns = (uint64_t)10 * 1000000000,                                     \
+	.otlp = { .compression = SETTING_GZIP, .timeout_ns = (uint64_t)10 * 1000000000 },          \
 	.retry_budget_ns = (uint64_t)60 * 1000000000
 
 struct otlp_http_stats {

@@ -68,10 +68,14 @@ struct clock_snapshot {
 };
 
 struct event {
-	uint8_t kind;	   /* enum event_kind */
-	uint8_t wire;	   /* enum wire_type it came from; 0 for a sync event */
-	uint8_t resource;  /* enum resource_kind of `id`, for transitions and ranges */
-	uint8_t from, to;  /* of a transition: go_state or proc_state */
+	uint8_t kind;	  /* enum event_kind */
+	uint8_t wire;	  /* enum wire_type it came from; 0 for a sync event */
+	uint8_t resource; /* enum resource_kind of `id`, for transitions and ranges */
+	uint8_t from, to; /* of a transition: go_state or proc_state */
+	/* For the reader alone: what event_heads[wire] says. */
+	uint8_t stack_arg; /* which of args is the stack, from 1; 0: none */
+	uint8_t ids;	   /* bit i: args[i] is a string's id; bit 4 + i: a stack's */
+	uint8_t n_numbers; /* recorded behind the type byte, dt included */
 	int64_t time;	   /* ns; strictly increasing over the trace (section 4.2) */
 	int64_t wire_time; /* ns as recorded, before that correction */
 	int64_t m, p, g;
@@ -84,6 +88,22 @@ struct event {
 	};
 	const struct tables *tables; /* NULL in the sync event that ends the trace */
 };
+
+/*
+ * What the wire type alone says of an event: its first eight bytes, copied at
+ * once by the decoder. Transitions whose states depend on more are completed by
+ * the ordering. n_numbers 0: not legal in a thread's events (section 3.2).
+ */
+struct event_head {
+	uint8_t kind, wire, resource, from, to, stack_arg, ids, n_numbers;
+};
+
+extern const struct event_head event_heads[256]; /* by the type byte */
+
+static inline void event_begin(struct event *ev, const struct event_head *head)
+{
+	memcpy((void *)ev, head, sizeof(*head));
+}
 
 /* One frame of a stack, leaf first. Texts borrowed from the tables. */
 struct frame {
@@ -132,8 +152,5 @@ static inline uint64_t event_parent_task(const struct event *ev) /* task begin a
 const char *event_kind_name(unsigned int kind);
 const char *go_state_name(unsigned int state);
 const char *proc_state_name(unsigned int state);
-
-/* The kind of the event that a wire type gives: section 5.8. */
-extern const uint8_t wire_kinds[N_WIRE_TYPES];
 
 #endif /* COLLECTOR_TRACE_EVENT_H */

@@ -50,7 +50,7 @@ enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
 
 	if (st)
 		return st;
-	f->heap[f->n] = (struct timed){ s->ev.time, s };
+	f->heap[f->n] = (struct timed){ s->ev->wire_time, s };
 	sift_up(f->heap, f->n++);
 	return ST_OK;
 }

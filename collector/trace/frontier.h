@@ -32,9 +32,20 @@ MUST_CHECK enum status frontier_add(struct frontier *f, struct stream *s, struct
 /* The stream at i holds another event now. */
 static inline void frontier_update(struct frontier *f, size_t i)
 {
-	f->heap[i].time = frontier_at(f, i)->ev.time;
+	f->heap[i].time = frontier_at(f, i)->ev->wire_time;
 	frontier_settle(f, i);
 }
+/*
+ * The time up to which the first stream stays the first: as long as its next
+ * event is not later, frontier_update(f, 0) would change nothing but the time.
+ */
+static inline int64_t frontier_limit(const struct frontier *f)
+{
+	int64_t limit = f->n > 1 ? f->heap[1].time : INT64_MAX;
+
+	return f->n > 2 && f->heap[2].time < limit ? f->heap[2].time : limit;
+}
+
 /* The stream at i has no more events. */
 void frontier_remove(struct frontier *f, size_t i);
 /* Order the heap fully, so that it can be walked by time. */

@@ -10,9 +10,9 @@
 
 void name_release(struct name *n)
 {
-	if (n->owned)
+	if (n->kept)
 		mem_free((void *)(uintptr_t)n->text.ptr); // NOLINT(performance-no-int-to-ptr)
-	*n = (struct name){ .owned = false };
+	n->kept = false;
 }
 
 void ranges_release(struct ranges *r)
@@ -27,6 +27,10 @@ struct order *order_new(void)
 
 	if (!o)
 		return NULL;
+	o->no_p.id = INT64_MIN;
+	o->nobody = (struct order_m){ NO_THREAD, NO_GOROUTINE, NO_PROC, &o->no_g, &o->no_p };
+	for (size_t i = 0; i < NEAR_GS; i++)
+		o->near_gs[i] = &o->no_g;
 	map_init(&o->gs, MAX_GOROUTINES, "goroutines");
 	map_init(&o->ps, MAX_PROCS, "procs");
 	map_init(&o->ms, MAX_THREADS, "threads");
@@ -81,19 +85,21 @@ void order_begin_generation(struct order *o, uint64_t gen, const struct tables *
 	o->tables = tables;
 }
 
-static enum status name_keep(struct name *n, struct err *err)
+static enum status name_keep(const struct order *o, struct name *n, struct err *err)
 {
+	struct slice text;
 	uint8_t *copy;
 
-	if (n->owned)
+	if (n->kept)
 		return ST_OK;
-	copy = mem_alloc(n->text.len);
+	text = name_text(o, n);
+	copy = mem_alloc(text.len);
 	if (!copy)
 		return err_nomem(err, "the name of an open task or region");
-	if (n->text.len)
-		memcpy(copy, n->text.ptr, n->text.len);
-	n->text.ptr = copy;
-	n->owned = true;
+	if (text.len)
+		memcpy(copy, text.ptr, text.len);
+	n->text = (struct slice){ copy, text.len };
+	n->kept = true;
 	return ST_OK;
 }
 
@@ -105,13 +111,11 @@ enum status order_keep_names(struct order *o, struct err *err)
 	for (size_t at = 0; !st && (s = map_next(&o->gs, &at));) {
 		struct order_g *g = s->val;
 
-		for (size_t i = 0; !st && i < g->n_regions; i++) {
-			st = name_keep(&g->regions[i].name, err);
-			g->regions[i].name_id = NO_NAME_ID;
-		}
+		for (size_t i = 0; !st && i < g->n_regions; i++)
+			st = name_keep(o, &g->regions[i].name, err);
 	}
 	for (size_t at = 0; !st && (s = map_next(&o->tasks, &at));)
-		st = name_keep(&((struct order_task *)s->val)->type, err);
+		st = name_keep(o, &((struct order_task *)s->val)->type, err);
 	return st;
 }
 
@@ -130,20 +134,20 @@ static void free_g(struct order *o, struct order_g *g)
 	pool_put(&o->g_pool, g);
 }
 
-struct order_g *add_g(struct offer *f, int64_t id, enum g_status status)
+struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct err *err)
 {
-	struct order *o = f->o;
-	struct order_g *g = pool_get(&o->g_pool, f->err);
+	struct order_g *g = pool_get(&o->g_pool, err);
 
 	if (!g)
 		return NULL;
 	g->id = id;
 	g->status = (uint8_t)status;
 	g->seq.gen = o->gen;
-	if (map_put(&o->gs, (uint64_t)id, g, f->err)) {
+	if (map_put(&o->gs, (uint64_t)id, g, err)) {
 		free_g(o, g);
 		return NULL;
 	}
+	o->near_gs[(uint64_t)id % NEAR_GS] = g;
 	return g;
 }
 
@@ -160,15 +164,14 @@ struct order_p *find_p(const struct order *o, int64_t id)
 	return map_get(&o->ps, (uint64_t)id);
 }
 
-struct order_p *add_p(struct offer *f, int64_t id, enum p_status status)
+struct order_p *add_p(struct order *o, int64_t id, enum p_status status, struct err *err)
 {
-	struct order *o = f->o;
-	struct order_p *p = pool_get(&o->p_pool, f->err);
+	struct order_p *p = pool_get(&o->p_pool, err);
 
 	if (!p)
 		return NULL;
 	*p = (struct order_p){ .id = id, .status = (uint8_t)status, .seq = { o->gen, 0 } };
-	return map_put(&o->ps, (uint64_t)id, p, f->err) ? NULL : p;
+	return map_put(&o->ps, (uint64_t)id, p, err) ? NULL : p;
 }
 
 struct order_m *find_m(const struct order *o, int64_t id)
@@ -182,11 +185,11 @@ struct order_m *add_m(struct order *o, int64_t id, struct err *err)
 
 	if (!m)
 		return NULL;
-	*m = (struct order_m){ .id = id, .g = NO_GOROUTINE, .p = NO_PROC };
+	*m = (struct order_m){ id, NO_GOROUTINE, NO_PROC, &o->no_g, &o->no_p };
 	return map_put(&o->ms, (uint64_t)id, m, err) ? NULL : m;
 }
 
-enum advance broken(struct offer *f, const char *fmt, ...)
+enum advance broken(const struct stream *s, struct err *err, const char *fmt, ...)
 {
 	char why[160];
 	va_list ap;
@@ -194,50 +197,83 @@ enum advance broken(struct offer *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	err_set(f->err, ST_FORMAT, ERR_NO_OFFSET, "%s event: %s", wire_specs[f->ev->type].name,
-		why);
+	err_set(err, ST_FORMAT, ERR_NO_OFFSET, "%s event: %s", wire_specs[s->ev->wire].name, why);
 	return BROKEN;
 }
 
-bool lacks_context(struct offer *f, enum need m, enum need p, enum need g)
+enum advance lacks_context(const struct stream *s, struct err *err, enum need m, enum need p,
+			   enum need g)
 {
 	const struct {
 		enum need need;
 		bool has;
 		const char *what;
-	} demands[] = { { m, f->ctx.m != NO_THREAD, "thread" },
-			{ p, f->ctx.p != NO_PROC, "proc" },
-			{ g, f->ctx.g != NO_GOROUTINE, "goroutine" } };
+	} demands[] = { { m, s->m != NO_THREAD, "thread" },
+			{ p, s->state->p != NO_PROC, "proc" },
+			{ g, s->state->g != NO_GOROUTINE, "goroutine" } };
 
 	for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++) {
 		if (meets(demands[i].need, demands[i].has))
 			continue;
 		if (demands[i].need == MUST)
-			broken(f, "expected a %s but there is none", demands[i].what);
-		else
-			broken(f, "expected no %s but there is one", demands[i].what);
-		break;
+			return broken(s, err, "expected a %s but there is none", demands[i].what);
+		return broken(s, err, "expected no %s but there is one", demands[i].what);
 	}
-	return false;
+	return BROKEN;
+}
+
+struct event *emit_extra(struct order *o, const struct stream *s, enum wire_type type, int64_t id)
+{
+	struct event *e = &o->extra[o->n_extra++];
+
+	event_begin(e, &event_heads[type]);
+	e->wire_time = s->ev->wire_time;
+	e->m = s->m;
+	e->p = s->state->p;
+	e->g = s->state->g;
+	e->id = id;
+	memset(e->args, 0, sizeof(e->args));
+	e->tables = s->ev->tables;
+	return e;
 }
 
 /* ProcsChange, labels, logs: they need someone running and change nothing. */
-static enum advance on_annotation(struct offer *f)
+static enum advance on_annotation(struct order *o, struct stream *s, struct err *err)
 {
-	return has_context(f, USER_CONTEXT) ? emit_plain(f) : BROKEN;
+	(void)o;
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	emit(s);
+	return ADVANCED;
 }
 
-static enum advance on_heap_metric(struct offer *f)
+static enum advance on_heap_metric(struct order *o, struct stream *s, struct err *err)
 {
-	return has_context(f, MUST, MUST, MAY) ? emit_plain(f) : BROKEN;
+	(void)o;
+	if (!has_context(s, MUST, MUST, MAY))
+		return lacks_context(s, err, MUST, MUST, MAY);
+	emit(s);
+	return ADVANCED;
 }
 
-static enum advance on_experimental(struct offer *f)
+static enum advance on_experimental(struct order *o, struct stream *s, struct err *err)
 {
-	return has_context(f, MUST, MAY, MAY) ? emit_plain(f) : BROKEN;
+	(void)o;
+	if (!has_context(s, MUST, MAY, MAY))
+		return lacks_context(s, err, MUST, MAY, MAY);
+	emit(s);
+	return ADVANCED;
 }
 
+static enum advance on_illegal(struct order *o, struct stream *s, struct err *err)
+{
+	(void)o;
+	return broken(s, err, "not legal in a thread's events");
+}
+
+/* For every type that a stream decodes: event_heads[].n_numbers > 0. */
 static rule *const rules[N_WIRE_TYPES] = {
+	[EV_CLOCK_SNAPSHOT] = on_illegal,
 	[EV_PROCS_CHANGE] = on_annotation,
 	[EV_PROC_START] = on_proc_start,
 	[EV_PROC_STOP] = on_proc_stop,
@@ -292,41 +328,33 @@ static rule *const rules[N_WIRE_TYPES] = {
 /* A thread's state begins empty at the first event it is offered with. */
 COLD static struct order_m *thread_state(struct order *o, struct stream *s, struct err *err)
 {
-	if (!s->state)
-		s->state = find_m(o, s->m);
-	if (!s->state)
-		s->state = add_m(o, s->m, err);
-	return s->state;
-}
-
-enum advance order_advance(struct order *o, struct stream *s, struct event **events,
-			   unsigned int *n, struct err *err)
-{
-	struct offer f;
-	rule *apply = rules[s->ev.type];
-	enum advance a;
-
-	f.o = o;
-	f.ev = &s->ev;
-	f.err = err;
-	f.ms = NULL;
-	f.ctx = (struct ctx){ s->m, NO_PROC, NO_GOROUTINE };
-	if (s->m != NO_THREAD) {
-		f.ms = s->state ? s->state : thread_state(o, s, err);
-		if (!f.ms)
-			return BROKEN;
-		f.ctx.p = f.ms->p;
-		f.ctx.g = f.ms->g;
-	}
-	o->n_out = 0;
 	if (!o->initial_gen)
 		o->initial_gen = o->gen;
-	if (!apply)
-		return broken(&f, "not legal in a thread's events");
-	a = apply(&f);
-	*events = o->out;
-	*n = o->n_out;
-	return a;
+	if (s->m == NO_THREAD)
+		return &o->nobody;
+	s->state = find_m(o, s->m);
+	return s->state ? s->state : add_m(o, s->m, err);
+}
+
+enum advance order_advance(struct order *o, struct stream *s, struct err *err)
+{
+	if (!s->state) {
+		s->state = thread_state(o, s, err);
+		if (!s->state)
+			return BROKEN;
+	}
+	if (s->m == NO_THREAD) {
+		o->nobody.g = NO_GOROUTINE;
+		o->nobody.p = NO_PROC;
+	}
+	return rules[s->ev->wire](o, s, err);
+}
+
+struct event *order_extra(struct order *o, unsigned int *n)
+{
+	*n = o->n_extra;
+	o->n_extra = 0;
+	return o->extra;
 }
 
 static void explain_g(struct order *o, uint64_t id, char *text, size_t size)
@@ -359,16 +387,16 @@ static void explain_p(const struct order *o, uint64_t id, char *text, size_t siz
 
 void order_explain(struct order *o, const struct stream *s, char *text, size_t size)
 {
-	switch (s->ev.type) {
+	switch (s->ev->wire) {
 	case EV_GO_START:
 	case EV_GO_UNBLOCK:
 	case EV_GO_SWITCH:
 	case EV_GO_SWITCH_DESTROY:
-		explain_g(o, s->ev.args[0], text, size);
+		explain_g(o, s->ev->args[0], text, size);
 		break;
 	case EV_PROC_START:
 	case EV_PROC_STEAL:
-		explain_p(o, s->ev.args[0], text, size);
+		explain_p(o, s->ev->args[0], text, size);
 		break;
 	case EV_GO_SYSCALL_END_BLOCKED:
 		snprintf(text, size, "its proc was not taken yet");

@@ -3,7 +3,7 @@
  *
  * It emulates the Go scheduler's state (goroutines, procs, threads, tasks, GC) as
  * the reference does. An event is offered with order_advance(): either it
- * advances the state and gives one to three public events, or it has to wait for
+ * advances the state and becomes one to three public events, or it has to wait for
  * an event of another thread, or the trace is broken (trace format section 5).
  * State lives over generations; names of open regions and tasks are borrowed
  * from the current one until order_keep_names() copies them.
@@ -17,7 +17,12 @@
 
 struct order;
 
-enum advance { ADVANCED, MUST_WAIT, BROKEN };
+enum advance {
+	ADVANCED, /* s->ev is the public event now */
+	EXPANDED, /* it means several: order_extra() has them */
+	MUST_WAIT,
+	BROKEN,
+};
 
 /* NULL: out of memory. */
 struct order *order_new(void);
@@ -29,11 +34,12 @@ void order_begin_generation(struct order *o, uint64_t gen, const struct tables *
 MUST_CHECK enum status order_keep_names(struct order *o, struct err *err);
 
 /*
- * Offer the stream's next event. ADVANCED gives *n (1 to 3) events in *events, the
- * order's until the next offer; BROKEN fills err (without an offset).
+ * Offer the stream's next event. Nothing but an event that is taken changes the
+ * state or s->ev. BROKEN fills err (without an offset).
  */
-enum advance order_advance(struct order *o, struct stream *s, struct event **events,
-			   unsigned int *n, struct err *err);
+enum advance order_advance(struct order *o, struct stream *s, struct err *err);
+/* The events of the last EXPANDED: the order's until the next offer. */
+struct event *order_extra(struct order *o, unsigned int *n);
 
 /* What the stream's next event waits for, for a message: "G 7 is Waiting, seq 3". */
 void order_explain(struct order *o, const struct stream *s, char *text, size_t size);

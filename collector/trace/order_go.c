@@ -10,332 +10,305 @@ static const uint8_t g_states[N_G_STATUS] = {
 	[G_WAITING] = GO_WAITING,
 };
 
-/* The current goroutine, which has to be in `status`; NULL: err is set. */
-static struct order_g *demand_g(struct offer *f, enum g_status status)
+COLD static enum advance not_in(const struct stream *s, const struct order_g *g,
+				enum g_status status, struct err *err)
 {
-	struct order_g *g = current_g(f);
-
 	if (!g)
-		broken(f, "goroutine %" PRId64 " does not exist", f->ctx.g);
-	else if (g->status != status)
-		broken(f, "goroutine %" PRId64 " is not %s", f->ctx.g,
-		       go_state_name(g_states[status]));
-	else
-		return g;
-	return NULL;
+		return broken(s, err, "goroutine %" PRId64 " does not exist", s->state->g);
+	return broken(s, err, "goroutine %" PRId64 " is not %s", s->state->g,
+		      go_state_name(g_states[status]));
 }
 
-enum advance on_go_create(struct offer *f)
+COLD static enum advance exists_already(const struct stream *s, int64_t id, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	bool blocked = f->ev->type == EV_GO_CREATE_BLOCKED;
+	return broken(s, err, "goroutine %" PRId64 " exists already", id);
+}
+
+enum advance on_go_create(struct order *o, struct stream *s, struct err *err)
+{
+	int64_t id = (int64_t)s->ev->args[0];
+	bool blocked = s->ev->wire == EV_GO_CREATE_BLOCKED;
 	const struct order_g *creator;
 
-	if (!has_context(f, MUST, MUST, MAY))
-		return BROKEN;
-	creator = current_g(f);
+	if (!has_context(s, MUST, MUST, MAY))
+		return lacks_context(s, err, MUST, MUST, MAY);
+	creator = current_g(o, s->state);
 	if (creator && creator->status != G_RUNNING)
-		return broken(f, "goroutine %" PRId64 " is not running", f->ctx.g);
-	if (find_g(f->o, id))
-		return broken(f, "goroutine %" PRId64 " exists already", id);
-	if (!add_g(f, id, blocked ? G_WAITING : G_RUNNABLE))
+		return broken(s, err, "goroutine %" PRId64 " is not running", s->state->g);
+	if (find_g(o, id))
+		return exists_already(s, id, err);
+	if (!add_g(o, id, blocked ? G_WAITING : G_RUNNABLE, err))
 		return BROKEN;
-	return emit_transition(f, RESOURCE_GOROUTINE, id, GO_NOT_EXIST,
-			       blocked ? GO_WAITING : GO_RUNNABLE);
+	return emit_transition(s, id);
 }
 
 /* A C thread enters Go. */
-enum advance on_go_create_syscall(struct offer *f)
+enum advance on_go_create_syscall(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
+	int64_t id = (int64_t)s->ev->args[0];
 	struct order_g *g;
 
-	if (!has_context(f, MUST, MAY, NONE))
-		return BROKEN;
-	if (find_g(f->o, id))
-		return broken(f, "goroutine %" PRId64 " exists already", id);
-	g = add_g(f, id, G_SYSCALL);
+	if (!has_context(s, MUST, MAY, NONE))
+		return lacks_context(s, err, MUST, MAY, NONE);
+	if (find_g(o, id))
+		return exists_already(s, id, err);
+	g = add_g(o, id, G_SYSCALL, err);
 	if (!g)
 		return BROKEN;
-	f->ms->g = id;
-	f->ms->g_hint = g;
-	return emit_transition(f, RESOURCE_GOROUTINE, id, GO_NOT_EXIST, GO_SYSCALL);
+	emit_transition(s, id);
+	bind_g(s->state, g);
+	return ADVANCED;
 }
 
-enum advance on_go_start(struct offer *f)
+enum advance on_go_start(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	struct order_g *g = find_g(f->o, id);
+	int64_t id = (int64_t)s->ev->args[0];
+	struct order_g *g = find_g(o, id);
 
-	if (!g || g->status != G_RUNNABLE || !succeeds(f->o, f->ev->args[1], g->seq))
+	if (!g || g->status != G_RUNNABLE || !succeeds(o, s->ev->args[1], g->seq))
 		return MUST_WAIT;
-	if (!has_context(f, MUST, MUST, NONE))
-		return BROKEN;
+	if (!has_context(s, MUST, MUST, NONE))
+		return lacks_context(s, err, MUST, MUST, NONE);
 	g->status = G_RUNNING;
-	g->seq.n = f->ev->args[1];
-	f->ms->g = id;
-	f->ms->g_hint = g;
-	return emit_transition(f, RESOURCE_GOROUTINE, id, GO_RUNNABLE, GO_RUNNING);
+	g->seq.n = s->ev->args[1];
+	emit_transition(s, id);
+	bind_g(s->state, g);
+	return ADVANCED;
 }
 
 /* GoDestroy, GoStop and GoBlock: the running goroutine leaves its thread. */
-enum advance on_go_stop_exec(struct offer *f)
+enum advance on_go_stop_exec(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_g *g;
-	unsigned int to = GO_NOT_EXIST;
 
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	g = demand_g(f, G_RUNNING);
-	if (!g)
-		return BROKEN;
-	f->ms->g = NO_GOROUTINE;
-	if (f->ev->type == EV_GO_STOP) {
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	g = current_g(o, s->state);
+	if (!g || g->status != G_RUNNING)
+		return not_in(s, g, G_RUNNING, err);
+	emit_transition(s, s->state->g);
+	s->state->g = NO_GOROUTINE;
+	if (s->ev->wire == EV_GO_STOP)
 		g->status = G_RUNNABLE;
-		to = GO_RUNNABLE;
-	} else if (f->ev->type == EV_GO_BLOCK) {
+	else if (s->ev->wire == EV_GO_BLOCK)
 		g->status = G_WAITING;
-		to = GO_WAITING;
-	} else {
-		remove_g(f->o, g);
-	}
-	return emit_transition(f, RESOURCE_GOROUTINE, f->ctx.g, GO_RUNNING, to);
+	else
+		remove_g(o, g);
+	return ADVANCED;
 }
 
 /* Anyone may unblock: sysmon has no proc, a timer no goroutine. */
-enum advance on_go_unblock(struct offer *f)
+enum advance on_go_unblock(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	struct order_g *g = find_g(f->o, id);
+	int64_t id = (int64_t)s->ev->args[0];
+	struct order_g *g = find_g(o, id);
 
-	if (!g || g->status != G_WAITING || !succeeds(f->o, f->ev->args[1], g->seq))
+	(void)err;
+	if (!g || g->status != G_WAITING || !succeeds(o, s->ev->args[1], g->seq))
 		return MUST_WAIT;
 	g->status = G_RUNNABLE;
-	g->seq.n = f->ev->args[1];
-	return emit_transition(f, RESOURCE_GOROUTINE, id, GO_WAITING, GO_RUNNABLE);
+	g->seq.n = s->ev->args[1];
+	return emit_transition(s, id);
 }
 
 /* One recorded event, three public ones: unblock next, stop current, start next. */
-enum advance on_go_switch(struct offer *f)
+enum advance on_go_switch(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	bool destroy = f->ev->type == EV_GO_SWITCH_DESTROY;
-	struct wire_event stop, start;
-	struct offer part = *f;
+	int64_t id = (int64_t)s->ev->args[0];
+	bool destroy = s->ev->wire == EV_GO_SWITCH_DESTROY;
+	struct order_m *m = s->state;
 	struct order_g *current, *next;
+	struct event *e;
 
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	current = demand_g(f, G_RUNNING);
-	if (!current)
-		return BROKEN;
-	next = find_g(f->o, id);
-	if (!next || next->status != G_WAITING || !succeeds(f->o, f->ev->args[1], next->seq))
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	current = current_g(o, m);
+	if (!current || current->status != G_RUNNING)
+		return not_in(s, current, G_RUNNING, err);
+	next = find_g(o, id);
+	if (!next || next->status != G_WAITING || !succeeds(o, s->ev->args[1], next->seq))
 		return MUST_WAIT;
-	emit_transition(f, RESOURCE_GOROUTINE, id, GO_WAITING, GO_RUNNABLE);
-
-	stop = (struct wire_event){ .type = destroy ? EV_GO_DESTROY : EV_GO_BLOCK,
-				    .time = f->ev->time };
-	part.ev = &stop;
-	emit_transition(&part, RESOURCE_GOROUTINE, f->ctx.g, GO_RUNNING,
-			destroy ? GO_NOT_EXIST : GO_WAITING);
+	e = emit_extra(o, s, s->ev->wire, id);
+	memcpy(e->args, s->ev->args, sizeof(e->args));
+	e = emit_extra(o, s, destroy ? EV_GO_DESTROY : EV_GO_BLOCK, m->g);
 	if (destroy)
-		remove_g(f->o, current);
+		remove_g(o, current);
 	else
 		current->status = G_WAITING;
-
-	start = (struct wire_event){ .type = EV_GO_START,
-				     .time = f->ev->time,
-				     .args = { f->ev->args[0], f->ev->args[1] } };
-	part.ev = &start;
-	part.ctx.g = NO_GOROUTINE;
+	m->g = NO_GOROUTINE;
+	e = emit_extra(o, s, EV_GO_START, id);
+	e->args[0] = s->ev->args[0];
+	e->args[1] = s->ev->args[1];
 	next->status = G_RUNNING;
-	next->seq.n = f->ev->args[1];
-	f->ms->g = id;
-	f->ms->g_hint = next;
-	return emit_transition(&part, RESOURCE_GOROUTINE, id, GO_RUNNABLE, GO_RUNNING);
+	next->seq.n = s->ev->args[1];
+	bind_g(m, next);
+	return EXPANDED;
 }
 
-enum advance on_syscall_begin(struct offer *f)
+enum advance on_syscall_begin(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_g *g;
 	struct order_p *p;
 
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	g = demand_g(f, G_RUNNING);
-	if (!g)
-		return BROKEN;
-	p = current_p(f);
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	g = current_g(o, s->state);
+	if (!g || g->status != G_RUNNING)
+		return not_in(s, g, G_RUNNING, err);
+	p = current_p(o, s->state);
 	if (!p)
-		return broken(f, "proc %" PRId64 " does not exist", f->ctx.p);
+		return broken(s, err, "proc %" PRId64 " does not exist", s->state->p);
 	/* It tells which syscall a ProcSteal means; a running P has it in order. */
-	if (!succeeds(f->o, f->ev->args[0], p->seq))
-		return broken(f,
+	if (!succeeds(o, s->ev->args[0], p->seq))
+		return broken(s, err,
 			      "proc %" PRId64 " is at seq %" PRIu64 " of generation %" PRIu64
 			      ", the event at %" PRIu64,
-			      p->id, p->seq.n, p->seq.gen, f->ev->args[0]);
+			      p->id, p->seq.n, p->seq.gen, s->ev->args[0]);
 	g->status = G_SYSCALL;
 	p->status = P_SYSCALL;
-	p->seq.n = f->ev->args[0];
-	return emit_transition(f, RESOURCE_GOROUTINE, f->ctx.g, GO_RUNNING, GO_SYSCALL);
+	p->seq.n = s->ev->args[0];
+	return emit_transition(s, s->state->g);
 }
 
-enum advance on_syscall_end(struct offer *f)
+enum advance on_syscall_end(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_g *g;
 	struct order_p *p;
 
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	g = demand_g(f, G_SYSCALL);
-	if (!g)
-		return BROKEN;
-	p = current_p(f);
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	g = current_g(o, s->state);
+	if (!g || g->status != G_SYSCALL)
+		return not_in(s, g, G_SYSCALL, err);
+	p = current_p(o, s->state);
 	if (!p || p->status != P_SYSCALL)
-		return broken(f, "proc %" PRId64 " is not in a syscall", f->ctx.p);
+		return broken(s, err, "proc %" PRId64 " is not in a syscall", s->state->p);
 	g->status = G_RUNNING;
 	p->status = P_RUNNING;
-	return emit_transition(f, RESOURCE_GOROUTINE, f->ctx.g, GO_SYSCALL, GO_RUNNING);
+	return emit_transition(s, s->state->g);
 }
 
 /* Held back as long as the thread has a P that it must lose first (section 5.5). */
-enum advance on_syscall_end_blocked(struct offer *f)
+enum advance on_syscall_end_blocked(struct order *o, struct stream *s, struct err *err)
 {
+	struct order_m *m = s->state;
 	struct order_g *g;
 
-	if (f->ctx.p != NO_PROC) {
-		const struct order_p *p = current_p(f);
+	if (m->p != NO_PROC) {
+		const struct order_p *p = current_p(o, m);
 
 		if (!p)
-			return broken(f, "proc %" PRId64 " does not exist", f->ctx.p);
+			return broken(s, err, "proc %" PRId64 " does not exist", m->p);
 		if (p->status == P_SYSCALL)
 			return MUST_WAIT;
 	}
-	if (!has_context(f, MUST, MAY, MUST))
-		return BROKEN;
-	g = demand_g(f, G_SYSCALL);
-	if (!g)
-		return BROKEN;
+	if (!has_context(s, MUST, MAY, MUST))
+		return lacks_context(s, err, MUST, MAY, MUST);
+	g = current_g(o, m);
+	if (!g || g->status != G_SYSCALL)
+		return not_in(s, g, G_SYSCALL, err);
 	g->status = G_RUNNABLE;
-	f->ms->g = NO_GOROUTINE;
-	return emit_transition(f, RESOURCE_GOROUTINE, f->ctx.g, GO_SYSCALL, GO_RUNNABLE);
+	emit_transition(s, m->g);
+	m->g = NO_GOROUTINE;
+	return ADVANCED;
 }
 
 /*
  * A C thread leaves Go for good. Its P goes with it, since the thread's id may
  * be used again: publicly that is a theft from itself, told first.
  */
-enum advance on_go_destroy_syscall(struct offer *f)
+enum advance on_go_destroy_syscall(struct order *o, struct stream *s, struct err *err)
 {
+	struct order_m *m = s->state;
+	int64_t id = m->g;
 	struct order_g *g;
 
-	if (!has_context(f, MUST, MAY, MUST))
-		return BROKEN;
-	g = demand_g(f, G_SYSCALL);
-	if (!g)
-		return BROKEN;
-	if (f->ctx.p != NO_PROC) {
-		struct order_p *p = current_p(f);
-		struct wire_event steal = { .type = EV_PROC_STEAL,
-					    .time = f->ev->time,
-					    .args = { (uint64_t)f->ctx.p } };
-		struct offer part = *f;
+	if (!has_context(s, MUST, MAY, MUST))
+		return lacks_context(s, err, MUST, MAY, MUST);
+	g = current_g(o, m);
+	if (!g || g->status != G_SYSCALL)
+		return not_in(s, g, G_SYSCALL, err);
+	if (m->p != NO_PROC) {
+		struct order_p *p = current_p(o, m);
 
 		if (!p || p->status != P_SYSCALL)
-			return broken(f, "proc %" PRId64 " is not in a syscall", f->ctx.p);
+			return broken(s, err, "proc %" PRId64 " is not in a syscall", m->p);
 		p->status = P_SYSCALL_ABANDONED;
-		f->ms->p = NO_PROC;
-		part.ev = &steal;
-		emit_transition(&part, RESOURCE_PROC, p->id, PROC_RUNNING, PROC_IDLE);
+		emit_extra(o, s, EV_PROC_STEAL, m->p)->args[0] = (uint64_t)m->p;
 	}
-	remove_g(f->o, g);
-	f->ms->g = NO_GOROUTINE;
-	return emit_transition(f, RESOURCE_GOROUTINE, f->ctx.g, GO_SYSCALL, GO_NOT_EXIST);
+	emit_extra(o, s, EV_GO_DESTROY_SYSCALL, id);
+	m->p = NO_PROC;
+	m->g = NO_GOROUTINE;
+	remove_g(o, g);
+	return EXPANDED;
 }
 
-/* Where a goroutine in a syscall is told to be; *ctx becomes the event's. */
-static bool place_syscall(struct offer *f, struct order_g *g, struct ctx *ctx)
+/* Where a goroutine in a syscall is told to be: the event's context is there. */
+static enum advance place_syscall(struct order *o, struct stream *s, struct order_g *g,
+				  struct err *err)
 {
-	int64_t mid = (int64_t)f->ev->args[1];
+	int64_t mid = (int64_t)s->ev->args[1];
 	struct order_m *m;
 
-	if (mid == NO_THREAD) {
-		broken(f, "goroutine %" PRId64 " is in a syscall without a thread", g->id);
-		return false;
-	}
-	if (mid == f->ctx.m) {
+	if (mid == NO_THREAD)
+		return broken(s, err, "goroutine %" PRId64 " is in a syscall without a thread",
+			      g->id);
+	if (mid == s->m) {
 		/* After the first generation the binding must be known. */
-		if (f->o->gen != f->o->initial_gen && f->ctx.g != g->id) {
-			broken(f,
-			       "goroutine %" PRId64 " is in a syscall on a thread that has"
-			       " goroutine %" PRId64,
-			       g->id, f->ctx.g);
-			return false;
-		}
-		f->ms->g = g->id;
-		f->ms->g_hint = g;
-		return true;
+		if (o->gen != o->initial_gen && s->state->g != g->id)
+			return broken(s, err,
+				      "goroutine %" PRId64 " is in a syscall on a thread that has"
+				      " goroutine %" PRId64,
+				      g->id, s->state->g);
+		bind_g(s->state, g);
+		return ADVANCED;
 	}
 	/* Another thread sat in this syscall all generation, so it has no P. */
-	m = find_m(f->o, mid);
-	if (m && m->g != g->id) {
-		broken(f,
-		       "goroutine %" PRId64 " is in a syscall on thread %" PRId64
-		       ", which has goroutine %" PRId64,
-		       g->id, mid, m->g);
-		return false;
-	}
+	m = find_m(o, mid);
+	if (m && m->g != g->id)
+		return broken(s, err,
+			      "goroutine %" PRId64 " is in a syscall on thread %" PRId64
+			      ", which has goroutine %" PRId64,
+			      g->id, mid, m->g);
+	s->ev->m = mid;
 	if (m) {
-		ctx->g = m->g;
-	} else {
-		m = add_m(f->o, mid, f->err);
-		if (!m)
-			return false;
-		m->g = g->id;
-		m->g_hint = g;
+		s->ev->g = m->g;
+		return ADVANCED;
 	}
-	ctx->m = mid;
-	return true;
+	m = add_m(o, mid, err);
+	if (!m)
+		return BROKEN;
+	bind_g(m, g);
+	return ADVANCED;
 }
 
-enum advance on_go_status(struct offer *f)
+enum advance on_go_status(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	uint64_t status = f->ev->args[2];
-	struct order_g *g = find_g(f->o, id);
-	struct ctx ctx = f->ctx;
+	int64_t id = (int64_t)s->ev->args[0];
+	uint64_t status = s->ev->args[2];
+	struct order_g *g = find_g(o, id);
 	struct event *e;
-	unsigned int from;
 
 	if (!status || status >= N_G_STATUS)
-		return broken(f, "goroutine %" PRId64 " has status %" PRIu64, id, status);
-	from = g_states[status];
-	if (!g) {
-		if (f->o->gen != f->o->initial_gen)
-			return broken(f, "goroutine %" PRId64 " is new after the first generation",
-				      id);
-		g = add_g(f, id, (enum g_status)status);
-		if (!g)
-			return BROKEN;
-		from = GO_UNDETERMINED;
-	} else if (g->status != status) {
-		return broken(f, "goroutine %" PRId64 " is %s, now %s", id,
+		return broken(s, err, "goroutine %" PRId64 " has status %" PRIu64, id, status);
+	if (g && g->status != status)
+		return broken(s, err, "goroutine %" PRId64 " is %s, now %s", id,
 			      go_state_name(g_states[g->status]), go_state_name(g_states[status]));
-	}
-	g->seq = (struct seq){ f->o->gen, 0 };
-	if (status == G_RUNNING) {
-		if (f->ms) {
-			f->ms->g = id;
-			f->ms->g_hint = g;
-		}
-	} else if (status == G_SYSCALL && !place_syscall(f, g, &ctx)) {
-		return BROKEN;
-	}
-	e = emit(f, &ctx);
-	e->resource = RESOURCE_GOROUTINE;
+	if (!g && o->gen != o->initial_gen)
+		return broken(s, err, "goroutine %" PRId64 " is new after the first generation",
+			      id);
+	e = emit(s);
 	e->id = id;
-	e->from = (uint8_t)from;
+	e->from = g ? g_states[status] : GO_UNDETERMINED;
 	e->to = g_states[status];
+	if (!g)
+		g = add_g(o, id, (enum g_status)status, err);
+	if (!g)
+		return BROKEN;
+	g->seq = (struct seq){ o->gen, 0 };
+	if (status == G_RUNNING)
+		bind_g(s->state, g);
+	else if (status == G_SYSCALL)
+		return place_syscall(o, s, g, err);
 	return ADVANCED;
 }

@@ -11,92 +11,93 @@ static const uint8_t p_states[N_P_STATUS] = {
 	[P_SYSCALL_ABANDONED] = PROC_IDLE,
 };
 
-enum advance on_proc_start(struct offer *f)
+enum advance on_proc_start(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	struct order_p *p = find_p(f->o, id);
+	int64_t id = (int64_t)s->ev->args[0];
+	struct order_p *p = find_p(o, id);
 
 	/* With a proc still bound we are in a syscall whose theft was not seen yet. */
-	if (!p || p->status != P_IDLE || !succeeds(f->o, f->ev->args[1], p->seq) ||
-	    f->ctx.p != NO_PROC)
+	if (!p || p->status != P_IDLE || !succeeds(o, s->ev->args[1], p->seq) ||
+	    s->state->p != NO_PROC)
 		return MUST_WAIT;
-	if (!has_context(f, MUST, NONE, MAY))
-		return BROKEN;
+	if (!has_context(s, MUST, NONE, MAY))
+		return lacks_context(s, err, MUST, NONE, MAY);
 	p->status = P_RUNNING;
-	p->seq.n = f->ev->args[1];
-	f->ms->p = id;
-	f->ms->p_hint = p;
-	return emit_transition(f, RESOURCE_PROC, id, PROC_IDLE, PROC_RUNNING);
+	p->seq.n = s->ev->args[1];
+	emit_transition(s, id);
+	bind_p(s->state, p);
+	return ADVANCED;
 }
 
-enum advance on_proc_stop(struct offer *f)
+enum advance on_proc_stop(struct order *o, struct stream *s, struct err *err)
 {
-	struct order_p *p = current_p(f);
+	struct order_p *p = current_p(o, s->state);
 
 	if (!p)
-		return broken(f, "proc %" PRId64 " does not exist", f->ctx.p);
+		return broken(s, err, "proc %" PRId64 " does not exist", s->state->p);
 	if (p->status != P_RUNNING && p->status != P_SYSCALL)
-		return broken(f, "proc %" PRId64 " is not running", p->id);
-	if (!has_context(f, MUST, MUST, MAY))
-		return BROKEN;
+		return broken(s, err, "proc %" PRId64 " is not running", p->id);
+	if (!has_context(s, MUST, MUST, MAY))
+		return lacks_context(s, err, MUST, MUST, MAY);
 	p->status = P_IDLE;
-	f->ms->p = NO_PROC;
-	return emit_transition(f, RESOURCE_PROC, p->id, PROC_RUNNING, PROC_IDLE);
+	emit_transition(s, p->id);
+	s->state->p = NO_PROC;
+	return ADVANCED;
 }
 
-/* The M that loses its proc: section 5.5. False: err is set. */
-static bool rob(struct offer *f, const struct order_p *p)
+/* The M that loses its proc: section 5.5; NULL: err is set. */
+static struct order_m *victim_of(struct order *o, struct stream *s, const struct order_p *p,
+				 struct err *err)
 {
-	int64_t mid = (int64_t)f->ev->args[2];
+	int64_t mid = (int64_t)s->ev->args[2];
 	struct order_m *victim;
 
-	if (mid == f->ctx.m) {
-		if (f->ctx.p != p->id) {
-			broken(f,
-			       "thread %" PRId64 " steals proc %" PRId64
-			       " from itself but has proc %" PRId64,
-			       mid, p->id, f->ctx.p);
-			return false;
-		}
-		f->ms->p = NO_PROC;
-		return true;
+	if (mid == s->m) {
+		if (s->state->p == p->id)
+			return s->state;
+		broken(s, err,
+		       "thread %" PRId64 " steals proc %" PRId64
+		       " from itself but has proc %" PRId64,
+		       mid, p->id, s->state->p);
+		return NULL;
 	}
-	victim = find_m(f->o, mid);
-	if (!victim) {
-		broken(f, "proc stolen from thread %" PRId64 ", which does not exist", mid);
-		return false;
-	}
-	if (victim->p != p->id) {
-		broken(f,
+	victim = find_m(o, mid);
+	if (!victim)
+		broken(s, err, "proc stolen from thread %" PRId64 ", which does not exist", mid);
+	else if (victim->p != p->id)
+		broken(s, err,
 		       "proc %" PRId64 " stolen from thread %" PRId64 ", which has proc %" PRId64,
 		       p->id, mid, victim->p);
-		return false;
-	}
-	/* Now its GoSyscallEndBlocked may go on. */
-	victim->p = NO_PROC;
-	return true;
+	else
+		return victim;
+	return NULL;
 }
 
-enum advance on_proc_steal(struct offer *f)
+enum advance on_proc_steal(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	struct order_p *p = find_p(f->o, id);
-	uint8_t before;
+	int64_t id = (int64_t)s->ev->args[0];
+	struct order_p *p = find_p(o, id);
+	struct order_m *victim;
 
 	if (!p || (p->status != P_SYSCALL && p->status != P_SYSCALL_ABANDONED) ||
-	    !succeeds(f->o, f->ev->args[1], p->seq))
+	    !succeeds(o, s->ev->args[1], p->seq))
 		return MUST_WAIT;
-	if (!has_context(f, MUST, MAY, MAY))
-		return BROKEN;
-	before = p->status;
+	if (!has_context(s, MUST, MAY, MAY))
+		return lacks_context(s, err, MUST, MAY, MAY);
+	emit_transition(s, id);
+	if (p->status == P_SYSCALL_ABANDONED) {
+		/* Who had it is lost, and publicly it was idle already. */
+		s->ev->from = PROC_IDLE;
+	} else {
+		victim = victim_of(o, s, p, err);
+		if (!victim)
+			return BROKEN;
+		/* Now its GoSyscallEndBlocked may go on. */
+		victim->p = NO_PROC;
+	}
 	p->status = P_IDLE;
-	p->seq.n = f->ev->args[1];
-	/* Abandoned: who had it is lost, and publicly it was idle already. */
-	if (before == P_SYSCALL_ABANDONED)
-		return emit_transition(f, RESOURCE_PROC, id, PROC_IDLE, PROC_IDLE);
-	if (!rob(f, p))
-		return BROKEN;
-	return emit_transition(f, RESOURCE_PROC, id, PROC_RUNNING, PROC_IDLE);
+	p->seq.n = s->ev->args[1];
+	return ADVANCED;
 }
 
 /* The thread that a proc is bound to. */
@@ -110,45 +111,47 @@ static const struct order_m *owner_of(const struct order *o, int64_t p)
 	return NULL;
 }
 
-enum advance on_proc_status(struct offer *f)
+/* We know what the writer had lost: it is in a syscall still, in its owner's context. */
+static enum advance promote(const struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	uint64_t status = f->ev->args[1];
-	struct order_p *p = find_p(f->o, id);
-	unsigned int from;
+	int64_t id = (int64_t)s->ev->args[0];
+	const struct order_m *owner = owner_of(o, id);
+
+	if (!owner)
+		return broken(s, err, "no thread has proc %" PRId64 ", about to be stolen", id);
+	s->ev->m = owner->id;
+	s->ev->p = id;
+	s->ev->g = owner->g;
+	s->ev->from = s->ev->to = PROC_RUNNING;
+	return ADVANCED;
+}
+
+enum advance on_proc_status(struct order *o, struct stream *s, struct err *err)
+{
+	int64_t id = (int64_t)s->ev->args[0];
+	uint64_t status = s->ev->args[1];
+	struct order_p *p = find_p(o, id);
 	struct event *e;
-	struct ctx ctx = f->ctx;
 
 	if (!status || status >= N_P_STATUS)
-		return broken(f, "proc %" PRId64 " has status %" PRIu64, id, status);
-	from = p_states[status];
+		return broken(s, err, "proc %" PRId64 " has status %" PRIu64, id, status);
+	e = emit(s);
+	e->id = id;
+	e->from = e->to = p_states[status];
 	if (!p) {
-		p = add_p(f, id, (enum p_status)status);
+		p = add_p(o, id, (enum p_status)status, err);
 		if (!p)
 			return BROKEN;
-		from = f->o->gen == f->o->initial_gen ? PROC_UNDETERMINED : PROC_NOT_EXIST;
+		e->from = o->gen == o->initial_gen ? PROC_UNDETERMINED : PROC_NOT_EXIST;
 	} else if (status == P_SYSCALL_ABANDONED && p->status == P_SYSCALL) {
-		/* We know what the writer had lost: promote, in its owner's context. */
-		const struct order_m *owner = owner_of(f->o, id);
-
-		if (!owner)
-			return broken(f, "no thread has proc %" PRId64 ", about to be stolen", id);
-		ctx = (struct ctx){ owner->id, id, owner->g };
-		from = PROC_RUNNING;
-		status = P_SYSCALL;
+		if (promote(o, s, err) != ADVANCED)
+			return BROKEN;
 	} else if (p->status != status) {
-		return broken(f, "proc %" PRId64 " has status %u, now %" PRIu64, id, p->status,
+		return broken(s, err, "proc %" PRId64 " has status %u, now %" PRIu64, id, p->status,
 			      status);
 	}
-	p->seq = (struct seq){ f->o->gen, 0 };
-	if (f->ms && (f->ev->args[1] == P_RUNNING || f->ev->args[1] == P_SYSCALL)) {
-		f->ms->p = id;
-		f->ms->p_hint = p;
-	}
-	e = emit(f, &ctx);
-	e->resource = RESOURCE_PROC;
-	e->id = id;
-	e->from = (uint8_t)from;
-	e->to = p_states[status];
+	p->seq = (struct seq){ o->gen, 0 };
+	if (status == P_RUNNING || status == P_SYSCALL)
+		bind_p(s->state, p);
 	return ADVANCED;
 }

@@ -1,9 +1,11 @@
 /*
  * order_state: the scheduler state behind order.h; for collector/trace/order*.c only.
  *
- * Each rule is one function over the state and the acting context (section 5.4).
- * It checks first and changes last, in the reference's order of checks, so that
- * MUST_WAIT leaves nothing behind.
+ * Each rule is one function over the state and the acting context (section 5.4),
+ * which is the thread's state in s->state. It checks first and changes last, in
+ * the reference's order of checks, so that MUST_WAIT leaves nothing behind. Rules
+ * are called for every event: they take what they need as arguments, and what
+ * only a broken trace needs is COLD.
  */
 #ifndef COLLECTOR_TRACE_ORDER_STATE_H
 #define COLLECTOR_TRACE_ORDER_STATE_H
@@ -11,6 +13,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "collector/trace/order.h"
+#include "collector/trace/tables.h"
 
 /* Status codes as recorded: section 3.4. */
 enum g_status { G_RUNNABLE = 1, G_RUNNING, G_SYSCALL, G_WAITING, N_G_STATUS };
@@ -22,19 +25,17 @@ struct seq {
 	uint64_t gen, n;
 };
 
-/* A name that is borrowed from the generation, or owned once it outlived one. */
+/* A name of the current generation by its id, or a copy once it outlived its own. */
 struct name {
-	struct slice text;
-	bool owned;
+	uint64_t id;
+	bool kept;	   /* the id means nothing now, `text` is owned */
+	struct slice text; /* only if kept */
 };
 
 struct open_region {
 	uint64_t task;
-	uint64_t name_id; /* of this generation, NO_NAME_ID once it was kept */
 	struct name name;
 };
-
-#define NO_NAME_ID UINT64_MAX
 
 /* A special range in flight: its begin event, and the kind of a stop-the-world. */
 struct open_range {
@@ -66,7 +67,7 @@ struct order_p {
 struct order_m {
 	int64_t id;
 	int64_t g, p;		/* bound to the thread, or -1 */
-	struct order_g *g_hint; /* probably the state of g: check the id */
+	struct order_g *g_hint; /* probably the state of g: check id and status */
 	struct order_p *p_hint; /* the state of p, if its id matches */
 };
 
@@ -76,7 +77,7 @@ struct order_task {
 };
 
 /* Goroutines found last, by the low bits of their id: most lookups end here. */
-#define NEAR_GS 1024u
+#define NEAR_GS 4096u
 
 struct order {
 	const struct tables *tables;
@@ -86,129 +87,120 @@ struct order {
 	struct order_task *ended; /* its type is on loan to the last event */
 	uint64_t gc_seq;
 	enum gc_state gc_state;
-	struct event out[3];
-	unsigned int n_out;
+	struct order_m nobody; /* the state of "no thread", empty before each event */
+	struct order_g no_g;   /* where hints lead that lead nowhere: never a match */
+	struct order_p no_p;
+	struct event extra[3]; /* of a recorded event that means several */
+	unsigned int n_extra;
 	struct order_g *near_gs[NEAR_GS];
 };
 
-struct ctx {
-	int64_t m, p, g;
-};
+/*
+ * A rule: may the stream's next event happen now? It completes s->ev and changes
+ * s->state, or it fills o->extra; it fills err only if the trace is broken.
+ */
+typedef enum advance rule(struct order *o, struct stream *s, struct err *err);
 
-/* One offer: what a rule sees and changes. */
-struct offer {
-	struct order *o;
-	const struct wire_event *ev;
-	struct order_m *ms; /* NULL: no thread */
-	struct ctx ctx;	    /* before; what comes after a rule writes into ms */
-	struct err *err;
-};
-
-typedef enum advance rule(struct offer *f);
-
-COLD enum advance broken(struct offer *f, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+COLD enum advance broken(const struct stream *s, struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* What a rule demands of the context: section 5.3. */
 enum need { NONE, MAY, MUST };
 #define USER_CONTEXT MUST, MUST, MUST
 
-/* Says which demand is not met; always false. */
-COLD bool lacks_context(struct offer *f, enum need m, enum need p, enum need g);
+/* Says which demand is not met; always BROKEN. */
+COLD enum advance lacks_context(const struct stream *s, struct err *err, enum need m, enum need p,
+				enum need g);
 
 static inline bool meets(enum need need, bool has)
 {
 	return need == MAY || (need == MUST) == has;
 }
 
-static inline bool has_context(struct offer *f, enum need m, enum need p, enum need g)
+static inline bool has_context(const struct stream *s, enum need m, enum need p, enum need g)
 {
-	if (meets(m, f->ctx.m != NO_THREAD) && meets(p, f->ctx.p != NO_PROC) &&
-	    meets(g, f->ctx.g != NO_GOROUTINE))
-		return true;
-	return lacks_context(f, m, p, g);
+	return meets(m, s->m != NO_THREAD) && meets(p, s->state->p != NO_PROC) &&
+	       meets(g, s->state->g != NO_GOROUTINE);
 }
 
-/* Queue the public event of the offer, in the given context; callers patch it. */
-static inline struct event *emit(struct offer *f, const struct ctx *ctx)
+/* The context is that of the thread as it is now: before the rule changes it. */
+static inline struct event *emit(const struct stream *s)
 {
-	struct order *o = f->o;
-	struct event *e = &o->out[o->n_out++];
+	struct event *e = s->ev;
 
-	e->kind = wire_kinds[f->ev->type];
-	e->wire = f->ev->type;
-	e->resource = RESOURCE_NONE;
-	e->time = e->wire_time = f->ev->time;
-	e->m = ctx->m;
-	e->p = ctx->p;
-	e->g = ctx->g;
-	memcpy(e->args, f->ev->args, sizeof(e->args));
-	e->tables = o->tables;
+	e->m = s->m;
+	e->p = s->state->p;
+	e->g = s->state->g;
 	return e;
 }
 
-/* The usual end of a rule without a transition. */
-static inline enum advance emit_plain(struct offer *f)
+/* A transition whose states are those that its type implies. */
+static inline enum advance emit_transition(const struct stream *s, int64_t id)
 {
-	emit(f, &f->ctx);
+	emit(s)->id = id;
 	return ADVANCED;
 }
 
-static inline enum advance emit_transition(struct offer *f, enum resource_kind kind, int64_t id,
-					   unsigned int from, unsigned int to)
-{
-	struct event *e = emit(f, &f->ctx);
-
-	e->resource = (uint8_t)kind;
-	e->id = id;
-	e->from = (uint8_t)from;
-	e->to = (uint8_t)to;
-	return ADVANCED;
-}
+/* One of several events that a recorded one means; in the context of that one. */
+struct event *emit_extra(struct order *o, const struct stream *s, enum wire_type type, int64_t id);
 
 COLD struct order_g *find_far_g(struct order *o, int64_t id);
 
 /* The goroutine of that id, or NULL. */
 static inline struct order_g *find_g(struct order *o, int64_t id)
 {
-	struct order_g **near = &o->near_gs[(uint64_t)id % NEAR_GS];
+	struct order_g *near = o->near_gs[(uint64_t)id % NEAR_GS];
 
 	/* Pooled, so never gone: status and id tell whether it still holds. */
-	if (*near && (*near)->id == id && (*near)->status)
-		return *near;
+	if (near->id == id && near->status)
+		return near;
 	return find_far_g(o, id);
 }
 
 /* The goroutine bound to the thread, or NULL. */
-static inline struct order_g *current_g(struct offer *f)
+static inline struct order_g *current_g(struct order *o, const struct order_m *m)
 {
-	const struct order_m *m = f->ms;
-
-	if (m && m->g_hint && m->g_hint->id == f->ctx.g && m->g_hint->status)
+	if (m->g_hint->id == m->g && m->g_hint->status)
 		return m->g_hint;
-	return find_g(f->o, f->ctx.g);
+	return find_g(o, m->g);
 }
 
-struct order_g *add_g(struct offer *f, int64_t id, enum g_status status); /* NULL: err set */
+/* The new one, or NULL: err is set. */
+struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct err *err);
+struct order_p *add_p(struct order *o, int64_t id, enum p_status status, struct err *err);
+struct order_m *add_m(struct order *o, int64_t id, struct err *err);
 void remove_g(struct order *o, struct order_g *g);
 struct order_p *find_p(const struct order *o, int64_t id);
+struct order_m *find_m(const struct order *o, int64_t id);
 
 /* The proc bound to the thread, or NULL. Procs are never removed. */
-static inline struct order_p *current_p(struct offer *f)
+static inline struct order_p *current_p(const struct order *o, const struct order_m *m)
 {
-	const struct order_m *m = f->ms;
-
-	return m && m->p_hint && m->p_hint->id == f->ctx.p ? m->p_hint : find_p(f->o, f->ctx.p);
+	return m->p_hint->id == m->p ? m->p_hint : find_p(o, m->p);
 }
 
-struct order_p *add_p(struct offer *f, int64_t id, enum p_status status);
-struct order_m *find_m(const struct order *o, int64_t id);
-struct order_m *add_m(struct order *o, int64_t id, struct err *err);
+static inline void bind_g(struct order_m *m, struct order_g *g)
+{
+	m->g = g->id;
+	m->g_hint = g;
+}
+
+static inline void bind_p(struct order_m *m, struct order_p *p)
+{
+	m->p = p->id;
+	m->p_hint = p;
+}
 
 /* Is `n` of this generation the immediate successor of `before`? */
 static inline bool succeeds(const struct order *o, uint64_t n, struct seq before)
 {
 	return before.gen == o->gen && n == before.n + 1;
+}
+
+/* Borrowed until the name or the generation goes. */
+static inline struct slice name_text(const struct order *o, const struct name *n)
+{
+	return n->kept ? n->text : tables_string(o->tables, n->id);
 }
 
 void name_release(struct name *n);

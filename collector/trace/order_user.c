@@ -26,308 +26,308 @@ static bool in_flight(const struct ranges *r, uint8_t begin, uint64_t desc)
 	return false;
 }
 
-static enum advance push_range(struct offer *f, struct ranges *r, uint64_t desc)
+static enum advance push_range(struct stream *s, struct ranges *r, uint64_t desc, struct err *err)
 {
-	uint8_t begin = range_begin[f->ev->type];
+	uint8_t begin = range_begin[s->ev->wire];
 
-	if (mem_grow((void **)&r->list, &r->cap, r->n + 1, sizeof(*r->list), MAX_RANGES,
-		     "ranges in flight", f->err))
+	if (r->n == r->cap && mem_grow((void **)&r->list, &r->cap, r->n + 1, sizeof(*r->list),
+				       MAX_RANGES, "ranges in flight", err))
 		return BROKEN;
 	r->list[r->n++] = (struct open_range){ begin, desc };
-	return emit_plain(f);
+	return ADVANCED;
 }
 
-static enum advance begin_range(struct offer *f, struct ranges *r, uint64_t desc)
+static enum advance begin_range(struct stream *s, struct ranges *r, uint64_t desc, struct err *err)
 {
-	if (in_flight(r, range_begin[f->ev->type], desc))
-		return broken(f, "the range is in flight already");
-	return push_range(f, r, desc);
+	if (in_flight(r, range_begin[s->ev->wire], desc))
+		return broken(s, err, "the range is in flight already");
+	return push_range(s, r, desc, err);
 }
 
 /* In the first generation the range becomes known, later it must be. */
-static enum advance confirm_range(struct offer *f, struct ranges *r)
+static enum advance confirm_range(const struct order *o, struct stream *s, struct ranges *r,
+				  struct err *err)
 {
-	bool known = in_flight(r, range_begin[f->ev->type], 0);
-	bool first = f->o->gen == f->o->initial_gen;
+	bool known = in_flight(r, range_begin[s->ev->wire], 0);
+	bool first = o->gen == o->initial_gen;
 
 	if (known == first)
-		return broken(f, first ? "the range is in flight already"
-				       : "the range is not in flight");
-	return first ? push_range(f, r, 0) : emit_plain(f);
+		return broken(s, err,
+			      first ? "the range is in flight already"
+				    : "the range is not in flight");
+	return first ? push_range(s, r, 0, err) : ADVANCED;
 }
 
 /* Take the first range of the kind out, as the reference does: swap with the last. */
-static enum advance end_range(struct offer *f, struct ranges *r, uint64_t *desc)
+static enum advance end_range(struct stream *s, struct ranges *r, uint64_t *desc, struct err *err)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->list[i].begin != range_begin[f->ev->type])
+		if (r->list[i].begin != range_begin[s->ev->wire])
 			continue;
 		*desc = r->list[i].desc;
 		r->list[i] = r->list[--r->n];
 		return ADVANCED;
 	}
-	return broken(f, "no such range is in flight");
+	return broken(s, err, "no such range is in flight");
 }
 
-/* The last emitted event is a range of this resource. */
-static enum advance scoped(struct offer *f, enum advance a, enum resource_kind kind, int64_t id)
+COLD static enum advance no_goroutine(const struct stream *s, int64_t id, struct err *err)
 {
-	if (a == ADVANCED) {
-		f->o->out[f->o->n_out - 1].resource = (uint8_t)kind;
-		f->o->out[f->o->n_out - 1].id = id;
-	}
-	return a;
+	return broken(s, err, "goroutine %" PRId64 " does not exist", id);
 }
 
-enum advance on_go_range_begin(struct offer *f)
+COLD static enum advance no_proc(const struct stream *s, int64_t id, struct err *err)
+{
+	return broken(s, err, "proc %" PRId64 " does not exist", id);
+}
+
+enum advance on_go_range_begin(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_g *g;
 
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	g = current_g(f);
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	g = current_g(o, s->state);
 	if (!g)
-		return broken(f, "goroutine %" PRId64 " does not exist", f->ctx.g);
-	return scoped(f,
-		      begin_range(f, &g->ranges, f->ev->type == EV_STW_BEGIN ? f->ev->args[0] : 0),
-		      RESOURCE_GOROUTINE, f->ctx.g);
+		return no_goroutine(s, s->state->g, err);
+	emit(s)->id = s->state->g;
+	return begin_range(s, &g->ranges, s->ev->wire == EV_STW_BEGIN ? s->ev->args[0] : 0, err);
 }
 
-enum advance on_go_range_end(struct offer *f)
+enum advance on_go_range_end(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_g *g;
-	struct event *e;
 	uint64_t desc;
 
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	g = current_g(f);
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	g = current_g(o, s->state);
 	if (!g)
-		return broken(f, "goroutine %" PRId64 " does not exist", f->ctx.g);
-	if (end_range(f, &g->ranges, &desc) != ADVANCED)
+		return no_goroutine(s, s->state->g, err);
+	if (end_range(s, &g->ranges, &desc, err) != ADVANCED)
 		return BROKEN;
-	if (f->ev->type == EV_STW_END && !tables_has_string(f->o->tables, desc))
-		return broken(f, "its kind, string %" PRIu64 ", is of an earlier generation", desc);
-	e = emit(f, &f->ctx);
-	if (f->ev->type == EV_STW_END)
-		e->args[0] = desc;
-	return scoped(f, ADVANCED, RESOURCE_GOROUTINE, f->ctx.g);
+	emit(s)->id = s->state->g;
+	if (s->ev->wire != EV_STW_END)
+		return ADVANCED;
+	if (!tables_has_string(o->tables, desc))
+		return broken(s, err, "its kind, string %" PRIu64 ", is of an earlier generation",
+			      desc);
+	s->ev->args[0] = desc;
+	return ADVANCED;
 }
 
-enum advance on_go_range_active(struct offer *f)
+enum advance on_go_range_active(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	struct order_g *g = find_g(f->o, id);
+	int64_t id = (int64_t)s->ev->args[0];
+	struct order_g *g = find_g(o, id);
 
 	if (!g)
-		return broken(f, "goroutine %" PRId64 " does not exist", id);
-	return scoped(f, confirm_range(f, &g->ranges), RESOURCE_GOROUTINE, id);
+		return no_goroutine(s, id, err);
+	emit(s)->id = id;
+	return confirm_range(o, s, &g->ranges, err);
 }
 
-enum advance on_sweep_begin(struct offer *f)
+enum advance on_sweep_begin(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_p *p;
 
-	if (!has_context(f, MUST, MUST, MAY))
-		return BROKEN;
-	p = current_p(f);
+	if (!has_context(s, MUST, MUST, MAY))
+		return lacks_context(s, err, MUST, MUST, MAY);
+	p = current_p(o, s->state);
 	if (!p)
-		return broken(f, "proc %" PRId64 " does not exist", f->ctx.p);
-	return scoped(f, begin_range(f, &p->ranges, 0), RESOURCE_PROC, f->ctx.p);
+		return no_proc(s, s->state->p, err);
+	emit(s)->id = s->state->p;
+	return begin_range(s, &p->ranges, 0, err);
 }
 
-enum advance on_sweep_end(struct offer *f)
+enum advance on_sweep_end(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_p *p;
 	uint64_t desc;
 
-	if (!has_context(f, MUST, MUST, MAY))
-		return BROKEN;
-	p = current_p(f);
+	if (!has_context(s, MUST, MUST, MAY))
+		return lacks_context(s, err, MUST, MUST, MAY);
+	p = current_p(o, s->state);
 	if (!p)
-		return broken(f, "proc %" PRId64 " does not exist", f->ctx.p);
-	if (end_range(f, &p->ranges, &desc) != ADVANCED)
-		return BROKEN;
-	return scoped(f, emit_plain(f), RESOURCE_PROC, f->ctx.p);
+		return no_proc(s, s->state->p, err);
+	emit(s)->id = s->state->p;
+	return end_range(s, &p->ranges, &desc, err);
 }
 
-enum advance on_sweep_active(struct offer *f)
+enum advance on_sweep_active(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)f->ev->args[0];
-	struct order_p *p = find_p(f->o, id);
+	int64_t id = (int64_t)s->ev->args[0];
+	struct order_p *p = find_p(o, id);
 
 	if (!p)
-		return broken(f, "proc %" PRId64 " does not exist", id);
-	return scoped(f, confirm_range(f, &p->ranges), RESOURCE_PROC, id);
+		return no_proc(s, id, err);
+	emit(s)->id = id;
+	return confirm_range(o, s, &p->ranges, err);
 }
 
-enum advance on_gc_active(struct offer *f)
+/* The GC's state after an event of it. */
+static enum advance set_gc(struct order *o, const struct stream *s, enum gc_state state)
 {
-	struct order *o = f->o;
-	uint64_t seq = f->ev->args[0];
+	o->gc_seq = s->ev->args[0];
+	o->gc_state = state;
+	emit(s);
+	return ADVANCED;
+}
 
+enum advance on_gc_active(struct order *o, struct stream *s, struct err *err)
+{
 	if (o->gen == o->initial_gen) {
 		if (o->gc_state != GC_UNDETERMINED)
-			return broken(f, "not the first GC event of the first generation");
-	} else {
-		if (seq != o->gc_seq + 1)
-			return MUST_WAIT;
-		if (o->gc_state != GC_RUNNING)
-			return broken(f, "no GC is in progress");
-		if (!has_context(f, USER_CONTEXT))
-			return BROKEN;
+			return broken(s, err, "not the first GC event of the first generation");
+		return set_gc(o, s, GC_RUNNING);
 	}
-	o->gc_seq = seq;
-	o->gc_state = GC_RUNNING;
-	return emit_plain(f);
-}
-
-enum advance on_gc_begin(struct offer *f)
-{
-	struct order *o = f->o;
-	uint64_t seq = f->ev->args[0];
-
-	if (o->gc_state != GC_UNDETERMINED) {
-		if (seq != o->gc_seq + 1)
-			return MUST_WAIT;
-		if (o->gc_state == GC_RUNNING)
-			return broken(f, "a GC is in progress already");
-		if (!has_context(f, USER_CONTEXT))
-			return BROKEN;
-	}
-	o->gc_seq = seq;
-	o->gc_state = GC_RUNNING;
-	return emit_plain(f);
-}
-
-enum advance on_gc_end(struct offer *f)
-{
-	struct order *o = f->o;
-
-	if (f->ev->args[0] != o->gc_seq + 1)
+	if (s->ev->args[0] != o->gc_seq + 1)
 		return MUST_WAIT;
 	if (o->gc_state != GC_RUNNING)
-		return broken(f, "no GC is in progress");
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	o->gc_seq = f->ev->args[0];
-	o->gc_state = GC_NOT_RUNNING;
-	return emit_plain(f);
+		return broken(s, err, "no GC is in progress");
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	return set_gc(o, s, GC_RUNNING);
 }
 
-static struct order_task *new_task(struct offer *f, uint64_t id)
+enum advance on_gc_begin(struct order *o, struct stream *s, struct err *err)
 {
-	struct order *o = f->o;
-	struct order_task *t = pool_get(&o->task_pool, f->err);
+	if (o->gc_state == GC_UNDETERMINED)
+		return set_gc(o, s, GC_RUNNING);
+	if (s->ev->args[0] != o->gc_seq + 1)
+		return MUST_WAIT;
+	if (o->gc_state == GC_RUNNING)
+		return broken(s, err, "a GC is in progress already");
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	return set_gc(o, s, GC_RUNNING);
+}
+
+enum advance on_gc_end(struct order *o, struct stream *s, struct err *err)
+{
+	if (s->ev->args[0] != o->gc_seq + 1)
+		return MUST_WAIT;
+	if (o->gc_state != GC_RUNNING)
+		return broken(s, err, "no GC is in progress");
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	return set_gc(o, s, GC_NOT_RUNNING);
+}
+
+static struct order_task *new_task(struct order *o, uint64_t id, struct err *err)
+{
+	struct order_task *t = pool_get(&o->task_pool, err);
 
 	if (!t)
 		return NULL;
 	t->id = id;
-	if (map_put(&o->tasks, id, t, f->err)) {
+	if (map_put(&o->tasks, id, t, err)) {
 		pool_put(&o->task_pool, t);
 		return NULL;
 	}
 	return t;
 }
 
-enum advance on_task_begin(struct offer *f)
+enum advance on_task_begin(struct order *o, struct stream *s, struct err *err)
 {
-	uint64_t id = f->ev->args[0];
+	uint64_t id = s->ev->args[0];
 	struct order_task *t;
-	struct event *e;
 
-	if (map_get(&f->o->tasks, id))
-		return broken(f, "task %" PRIu64 " is active already", id);
-	if (!tables_has_string(f->o->tables, f->ev->args[2]))
-		return broken(f, "its name, string %" PRIu64 ", does not exist", f->ev->args[2]);
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
-	t = new_task(f, id);
+	if (map_get(&o->tasks, id))
+		return broken(s, err, "task %" PRIu64 " is active already", id);
+	if (!tables_has_string(o->tables, s->ev->args[2]))
+		return broken(s, err, "its name, string %" PRIu64 ", does not exist",
+			      s->ev->args[2]);
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
+	t = new_task(o, id, err);
 	if (!t)
 		return BROKEN;
 	/* Parent 0 means none here; task 0 is the background task of regions only. */
-	t->parent = f->ev->args[1] ? f->ev->args[1] : NO_TASK;
-	t->type.text = tables_string(f->o->tables, f->ev->args[2]);
-	e = emit(f, &f->ctx);
-	e->args[1] = t->parent;
+	t->parent = s->ev->args[1] ? s->ev->args[1] : NO_TASK;
+	t->type.id = s->ev->args[2];
+	emit(s)->args[1] = t->parent;
 	return ADVANCED;
 }
 
 /* A task may end several times, and without having begun. */
-enum advance on_task_end(struct offer *f)
+enum advance on_task_end(struct order *o, struct stream *s, struct err *err)
 {
-	struct order *o = f->o;
 	struct order_task *t;
 	struct event *e;
 
-	if (!has_context(f, USER_CONTEXT))
-		return BROKEN;
+	if (!has_context(s, USER_CONTEXT))
+		return lacks_context(s, err, USER_CONTEXT);
 	if (o->ended) {
 		name_release(&o->ended->type);
 		pool_put(&o->task_pool, o->ended);
 	}
-	t = map_del(&o->tasks, f->ev->args[0]);
+	t = map_del(&o->tasks, s->ev->args[0]);
 	o->ended = t;
-	e = emit(f, &f->ctx);
+	e = emit(s);
 	e->args[2] = t ? t->parent : NO_TASK;
-	e->task_type = t ? t->type.text : (struct slice){ NULL, 0 };
+	e->task_type = t ? name_text(o, &t->type) : (struct slice){ NULL, 0 };
 	return ADVANCED;
 }
 
-/* Checks that a region's begin and end share. */
-static struct order_g *region_g(struct offer *f)
+/* Checks that a region's begin and end share; NULL: err is set. */
+static struct order_g *region_g(struct order *o, const struct stream *s, struct err *err)
 {
 	struct order_g *g;
 
-	if (!has_context(f, USER_CONTEXT))
-		return NULL;
-	if (!tables_has_string(f->o->tables, f->ev->args[1])) {
-		broken(f, "its name, string %" PRIu64 ", does not exist", f->ev->args[1]);
+	if (!has_context(s, USER_CONTEXT)) {
+		lacks_context(s, err, USER_CONTEXT);
 		return NULL;
 	}
-	g = current_g(f);
+	if (!tables_has_string(o->tables, s->ev->args[1])) {
+		broken(s, err, "its name, string %" PRIu64 ", does not exist", s->ev->args[1]);
+		return NULL;
+	}
+	g = current_g(o, s->state);
 	if (!g)
-		broken(f, "goroutine %" PRId64 " does not exist", f->ctx.g);
+		no_goroutine(s, s->state->g, err);
 	return g;
 }
 
-enum advance on_region_begin(struct offer *f)
+enum advance on_region_begin(struct order *o, struct stream *s, struct err *err)
 {
-	struct order_g *g = region_g(f);
+	struct order_g *g = region_g(o, s, err);
 
 	if (!g)
 		return BROKEN;
-	if (mem_grow((void **)&g->regions, &g->cap_regions, g->n_regions + 1, sizeof(*g->regions),
-		     MAX_REGION_DEPTH, "nested regions", f->err))
+	if (g->n_regions == g->cap_regions &&
+	    mem_grow((void **)&g->regions, &g->cap_regions, g->n_regions + 1, sizeof(*g->regions),
+		     MAX_REGION_DEPTH, "nested regions", err))
 		return BROKEN;
+	emit(s);
 	g->regions[g->n_regions++] = (struct open_region){
-		.task = f->ev->args[0],
-		.name_id = f->ev->args[1],
-		.name.text = tables_string(f->o->tables, f->ev->args[1]),
+		.task = s->ev->args[0],
+		.name.id = s->ev->args[1],
 	};
-	return emit_plain(f);
+	return ADVANCED;
 }
 
-enum advance on_region_end(struct offer *f)
+enum advance on_region_end(struct order *o, struct stream *s, struct err *err)
 {
-	struct order_g *g = region_g(f);
+	struct order_g *g = region_g(o, s, err);
 	struct open_region *top;
 
 	if (!g)
 		return BROKEN;
+	emit(s);
 	/* An empty stack is fine: the region began before the trace. */
 	if (!g->n_regions)
-		return emit_plain(f);
+		return ADVANCED;
 	top = &g->regions[g->n_regions - 1];
 	/* Equal texts may have several ids; within a generation equal ids are enough. */
-	if (top->task != f->ev->args[0] ||
-	    (top->name_id != f->ev->args[1] &&
-	     !slice_eq(top->name.text, tables_string(f->o->tables, f->ev->args[1]))))
-		return broken(f,
+	if (top->task != s->ev->args[0] ||
+	    ((top->name.kept || top->name.id != s->ev->args[1]) &&
+	     !slice_eq(name_text(o, &top->name), tables_string(o->tables, s->ev->args[1]))))
+		return broken(s, err,
 			      "misuse of region: it is not the innermost one of goroutine"
 			      " %" PRId64,
-			      f->ctx.g);
+			      s->state->g);
 	name_release(&top->name);
 	g->n_regions--;
-	return emit_plain(f);
+	return ADVANCED;
 }

@@ -27,6 +27,12 @@ struct reader {
 	size_t next_sample; /* of gen.samples */
 	int64_t last_time;  /* of the last event handed out */
 	uint64_t n_syncs, n_generations;
+	/*
+	 * The frontier's first stream, and the time up to which it stays that and no
+	 * sample comes before it. NULL: something else may come first.
+	 */
+	struct stream *top;
+	int64_t limit;
 	struct event *pending; /* events of the last advance not yet handed out */
 	unsigned int n_pending;
 	enum phase phase;
@@ -102,10 +108,9 @@ static unsigned int grammar(const struct reader *r)
 }
 
 /* Public times strictly increase: section 4.2. */
-static inline const struct event *stamp(struct reader *r, struct event *ev)
+HOT const struct event *stamp(struct reader *r, struct event *ev)
 {
-	if (ev->time <= r->last_time)
-		ev->time = r->last_time + 1;
+	ev->time = ev->wire_time > r->last_time ? ev->wire_time : r->last_time + 1;
 	r->last_time = ev->time;
 	return ev;
 }
@@ -118,7 +123,6 @@ static const struct event *sync_event(struct reader *r, int64_t time, const stru
 		.m = NO_THREAD,
 		.p = NO_PROC,
 		.g = NO_GOROUTINE,
-		.time = time,
 		.wire_time = time,
 		.args = { ++r->n_syncs },
 		.snapshot = g && g->has_snapshot ? &g->snapshot : NULL,
@@ -132,6 +136,7 @@ COLD static enum status fail(struct reader *r, const struct err *err)
 {
 	r->phase = FAILED;
 	r->failure = *err;
+	r->top = NULL;
 	return err->code;
 }
 
@@ -199,24 +204,18 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	return ST_OK;
 }
 
-/* The rarer ids: strings, and the start stack of a new goroutine. */
-static bool rare_ids_resolve(const struct event *ev, const struct wire_ids *ids)
+/* Do all ids of an event lead to something? */
+HOT bool ids_resolve(const struct event *ev)
 {
-	const struct tables *t = ev->tables;
+	for (unsigned int left = ev->ids; left; left &= left - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(left);
+		uint64_t id = ev->args[i % 4];
 
-	return (!ids->string1 || tables_has_string(t, ev->args[ids->string1 - 1])) &&
-	       (!ids->start_stack || tables_has_stack(t, ev->args[ids->start_stack - 1])) &&
-	       (!ids->string2 || tables_has_string(t, ev->args[ids->string2 - 1]));
-}
-
-/* Every id that an event carries; most carry a stack alone, or none. */
-static inline bool ids_resolve(const struct event *ev)
-{
-	const struct wire_ids *ids = &wire_ids[ev->wire];
-
-	if (ids->stack && !tables_has_stack(ev->tables, ev->args[ids->stack - 1]))
-		return false;
-	return (!ids->string1 && !ids->start_stack) || rare_ids_resolve(ev, ids);
+		if (UNLIKELY(!(i < 4 ? tables_has_string(ev->tables, id)
+				     : tables_has_stack(ev->tables, id))))
+			return false;
+	}
+	return true;
 }
 
 COLD static enum status unresolved(struct reader *r, const struct event *e, struct err *err)
@@ -228,12 +227,10 @@ COLD static enum status unresolved(struct reader *r, const struct event *e, stru
 	return fail(r, err);
 }
 
-/* The next pending event. Its ids are checked now: section 3.3. */
-static inline enum status hand_out(struct reader *r, const struct event **ev, struct err *err)
+/* Its ids are checked now: section 3.3. */
+HOT enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
+			 struct err *err)
 {
-	struct event *e = r->pending++;
-
-	r->n_pending--;
 	if (!ids_resolve(e))
 		return unresolved(r, e, err);
 	*ev = stamp(r, e);
@@ -250,7 +247,6 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 		.m = s->m,
 		.p = s->p,
 		.g = s->g,
-		.time = s->time,
 		.wire_time = s->time,
 		.args = { s->stack },
 		.tables = &r->gen.tables,
@@ -270,7 +266,7 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 COLD static enum status broken_at(struct reader *r, const struct stream *s, struct err *err)
 {
 	if (err->offset == ERR_NO_OFFSET && err->code == ST_FORMAT) {
-		err->offset = (uint64_t)(s->event - s->bytes);
+		err->offset = (uint64_t)(s->start - s->bytes);
 		err_wrap(err, "thread %" PRId64, s->m);
 	}
 	if (err->offset != ERR_NO_OFFSET)
@@ -279,29 +275,48 @@ COLD static enum status broken_at(struct reader *r, const struct stream *s, stru
 	return fail(r, err);
 }
 
-/* Offer the event at i of the frontier and, if it is taken, decode the one behind it. */
-static inline enum advance offer(struct reader *r, size_t i, struct err *err)
+/* Something changed that r->top and r->limit follow from. */
+static void choose_top(struct reader *r)
+{
+	r->top = NULL;
+	if (!r->frontier.n || r->n_pending)
+		return;
+	r->limit = frontier_limit(&r->frontier);
+	if (r->next_sample < r->gen.n_samples && r->gen.samples[r->next_sample].time < r->limit)
+		r->limit = r->gen.samples[r->next_sample].time;
+	if (r->frontier.heap[0].time <= r->limit)
+		r->top = frontier_at(&r->frontier, 0);
+}
+
+/* The stream at i went on to its next event, with the given outcome. */
+static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
+{
+	if (!st)
+		frontier_update(&r->frontier, i);
+	else if (st == ST_END)
+		frontier_remove(&r->frontier, i);
+	else
+		/* As in the reference, the event just taken is lost with the one behind it. */
+		return broken_at(r, frontier_at(&r->frontier, i), err);
+	choose_top(r);
+	return ST_OK;
+}
+
+/* What the ordering said of the event at i, other than ADVANCED alone; *e is the first of several.
+ */
+COLD static enum status took(struct reader *r, size_t i, enum advance a, struct event **e,
+			     struct err *err)
 {
 	struct stream *s = frontier_at(&r->frontier, i);
-	enum advance a = order_advance(r->order, s, &r->pending, &r->n_pending, err);
-	enum status st;
 
-	if (a != ADVANCED) {
-		if (a == BROKEN)
-			(void)broken_at(r, s, err);
-		return a;
+	if (a == BROKEN)
+		return broken_at(r, s, err);
+	if (a == EXPANDED) {
+		r->pending = order_extra(r->order, &r->n_pending);
+		*e = r->pending++;
+		r->n_pending--;
 	}
-	st = stream_next(s, err);
-	if (!st) {
-		frontier_update(&r->frontier, i);
-	} else if (st == ST_END) {
-		frontier_remove(&r->frontier, i);
-	} else {
-		/* As in the reference, the event just taken is lost with the one behind it. */
-		(void)broken_at(r, s, err);
-		return BROKEN;
-	}
-	return ADVANCED;
+	return went_on(r, i, stream_next(s, err), err);
 }
 
 /* Nobody may go on: events are missing. Tell what the earliest one waits for. */
@@ -314,27 +329,28 @@ COLD static enum status stuck(struct reader *r, struct err *err)
 	err_set(err, ST_FORMAT, ERR_NO_OFFSET,
 		"no event of %zu threads can come next; the earliest, %s at time %" PRId64
 		", waits: %s",
-		r->frontier.n, wire_specs[s->ev.type].name, s->ev.time, waits);
+		r->frontier.n, wire_specs[s->ev->wire].name, s->ev->wire_time, waits);
 	return broken_at(r, s, err);
 }
 
 /* The earliest event has to wait for one of another thread: try them by time. */
-COLD static enum status offer_others(struct reader *r, struct err *err)
+COLD static enum status offer_others(struct reader *r, struct event **e, struct err *err)
 {
 	frontier_sort(&r->frontier);
 	for (size_t i = 1; i < r->frontier.n; i++) {
-		enum advance a = offer(r, i, err);
+		struct stream *s = frontier_at(&r->frontier, i);
+		enum advance a;
 
-		if (a == BROKEN)
-			return err->code;
-		if (a == ADVANCED)
-			return ST_OK;
+		*e = s->ev;
+		a = order_advance(r->order, s, err);
+		if (a != MUST_WAIT)
+			return took(r, i, a, e, err);
 	}
 	return stuck(r, err);
 }
 
 /* What comes when no thread's event is next: a sample, the next generation, the end. */
-COLD static enum status between_events(struct reader *r, const struct event **ev, struct err *err)
+static enum status between_events(struct reader *r, const struct event **ev, struct err *err)
 {
 	if (r->phase == DONE)
 		return ST_END;
@@ -343,33 +359,57 @@ COLD static enum status between_events(struct reader *r, const struct event **ev
 	return next_generation(r, ev, err);
 }
 
-/* Does a CPU sample come before the earliest event? */
-static inline bool sample_is_next(const struct reader *r)
+/* Whatever may come next, in the reference's order. */
+static enum status next_of_any(struct reader *r, const struct event **ev, struct err *err)
 {
-	return r->next_sample < r->gen.n_samples &&
-	       r->gen.samples[r->next_sample].time < r->frontier.heap[0].time;
-}
-
-enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
-{
-	enum advance a;
+	enum status st;
 
 	if (r->phase == FAILED) {
 		*err = r->failure;
 		return r->failure.code;
 	}
-	if (r->n_pending)
-		return hand_out(r, ev, err);
-	if (!r->frontier.n || sample_is_next(r))
-		return between_events(r, ev, err);
-	a = offer(r, 0, err);
-	if (a == BROKEN)
-		return err->code;
-	if (a == MUST_WAIT) {
-		enum status st = offer_others(r, err);
+	if (r->n_pending) {
+		r->n_pending--;
+		st = hand_out(r, r->pending++, ev, err);
+	} else {
+		st = between_events(r, ev, err);
+	}
+	if (!st)
+		choose_top(r);
+	return st;
+}
 
+/* The earliest event was not simply taken. */
+COLD static enum status next_otherwise(struct reader *r, enum advance a, const struct event **ev,
+				       struct err *err)
+{
+	struct event *e = r->top->ev;
+	enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
+
+	return st ? st : hand_out(r, e, ev, err);
+}
+
+enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
+{
+	struct stream *s = r->top;
+	struct event *e;
+	enum advance a;
+	enum status st;
+
+	if (UNLIKELY(!s))
+		return next_of_any(r, ev, err);
+	e = s->ev;
+	a = order_advance(r->order, s, err);
+	if (UNLIKELY(a != ADVANCED))
+		return next_otherwise(r, a, ev, err);
+	st = stream_next(s, err);
+	if (LIKELY(!st && s->ev->wire_time <= r->limit)) {
+		/* Nearly always the same thread goes on. */
+		r->frontier.heap[0].time = s->ev->wire_time;
+	} else {
+		st = went_on(r, 0, st, err);
 		if (st)
 			return st;
 	}
-	return hand_out(r, ev, err);
+	return hand_out(r, e, ev, err);
 }

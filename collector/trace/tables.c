@@ -16,7 +16,7 @@ static void index_release(struct id_index *ix)
 {
 	mem_free(ix->dense);
 	ix->dense = NULL;
-	ix->n_dense = 0;
+	ix->n_dense = ix->n = 0;
 	map_release(&ix->sparse);
 }
 
@@ -26,20 +26,28 @@ uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id)
 }
 
 /*
- * Room for n records. Real ids run from 1 to n, so twice that by subscript
- * covers them; hostile ids go to the map, and memory follows the record count.
+ * Real ids run from 1 to the number of records with few gaps, so that they go by
+ * subscript. Others go to the map: memory follows the records, not the ids.
  */
-static enum status index_reserve(struct id_index *ix, size_t n, const char *what, struct err *err)
+static bool belongs_in_dense(const struct id_index *ix, uint64_t id)
 {
-	if (n > MAX_TABLE_RECORDS)
-		return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "too many %s: the maximum is %zu",
-			       what, MAX_TABLE_RECORDS);
-	if (!n)
-		return ST_OK;
-	ix->dense = mem_zalloc((2 * n + 64) * sizeof(*ix->dense));
-	if (!ix->dense)
+	return id / 2 < ix->n + 64;
+}
+
+static enum status grow_dense(struct id_index *ix, uint64_t id, const char *what, struct err *err)
+{
+	size_t n = ix->n_dense + ix->n_dense / 2 + 64;
+	uint32_t *dense;
+
+	if (n <= id)
+		n = (size_t)id + 1;
+	dense = mem_realloc(ix->dense, n * sizeof(*dense));
+	if (!dense)
 		return err_nomem(err, what);
-	ix->n_dense = 2 * n + 64;
+	memset(dense + ix->n_dense, 0, (n - ix->n_dense) * sizeof(*dense));
+	dense[0] = 1;
+	ix->dense = dense;
+	ix->n_dense = n;
 	return ST_OK;
 }
 
@@ -47,15 +55,23 @@ static enum status index_reserve(struct id_index *ix, size_t n, const char *what
 static enum status index_put(struct id_index *ix, uint64_t id, uint32_t offset, const char *what,
 			     struct err *err)
 {
+	enum status st = ST_OK;
+
 	if (!id || id_index_get(ix, id))
 		return err_set(err, ST_FORMAT, offset, "%s %" PRIu64 " is defined twice", what, id);
-	if (id < ix->n_dense) {
+	if (ix->n >= MAX_TABLE_RECORDS)
+		return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "too many %ss: the maximum is %zu",
+			       what, MAX_TABLE_RECORDS);
+	ix->n++;
+	if (id >= ix->n_dense && belongs_in_dense(ix, id))
+		st = grow_dense(ix, id, what, err);
+	if (!st && id < ix->n_dense)
 		ix->dense[id] = offset;
-		return ST_OK;
-	}
-	return map_put(&ix->sparse, id,
-		       (void *)(uintptr_t)offset, // NOLINT(performance-no-int-to-ptr)
-		       err);
+	else if (!st)
+		st = map_put(&ix->sparse, id,
+			     (void *)(uintptr_t)offset, // NOLINT(performance-no-int-to-ptr)
+			     err);
+	return st;
 }
 
 void tables_init(struct tables *t)
@@ -132,8 +148,8 @@ static enum status note_frame(struct tables *t, uint64_t pc, size_t start, size_
 }
 
 /* One record of a stack batch: 03 id n, then n times pc func file line. */
-static enum status read_stack(struct tables *t, struct cursor *c, bool keep, uint64_t *id,
-			      uint32_t *value, struct err *err)
+static enum status read_stack(struct tables *t, struct cursor *c, uint64_t *id, uint32_t *value,
+			      struct err *err)
 {
 	size_t start = cursor_offset(c);
 	uint64_t n, pc, func, file, line;
@@ -159,8 +175,6 @@ static enum status read_stack(struct tables *t, struct cursor *c, bool keep, uin
 			return err_set(err, ST_FORMAT, at,
 				       "frame %" PRIu64 " of stack %" PRIu64 " is cut off", i + 1,
 				       *id);
-		if (!keep)
-			continue;
 		st = note_frame(t, pc, at, cursor_offset(c), err);
 		if (st)
 			return st;
@@ -168,48 +182,42 @@ static enum status read_stack(struct tables *t, struct cursor *c, bool keep, uin
 	return ST_OK;
 }
 
-/*
- * Go over one part's records: `ix` NULL counts them, else they are indexed.
- * The cursor spans the bytes up to the part's end, so that its offsets are ours.
- */
-static enum status walk_part(struct tables *t, const struct table_part *part, bool stacks,
-			     struct id_index *ix, size_t *n, struct err *err)
+/* The cursor spans the bytes up to the part's end, so that its offsets are ours. */
+static struct cursor cursor_over(const struct tables *t, const struct table_part *part)
 {
-	struct cursor c = { .in = { t->bytes, (size_t)part->off + part->len }, .pos = part->off };
-
-	while (!cursor_at_end(&c)) {
-		uint64_t id = 0;
-		uint32_t value = 0;
-		enum status st = stacks ? read_stack(t, &c, ix != NULL, &id, &value, err)
-					: read_string(&c, &id, &value, err);
-
-		if (st)
-			return st;
-		++*n;
-		if (!ix)
-			continue;
-		st = index_put(ix, id, value, stacks ? "stack" : "string", err);
-		if (st)
-			return st;
-	}
-	return ST_OK;
+	return (struct cursor){ .in = { t->bytes, (size_t)part->off + part->len },
+				.pos = part->off };
 }
 
-static enum status load_index(struct tables *t, const struct table_part *parts, size_t n_parts,
-			      bool stacks, struct err *err)
+static enum status index_strings(struct tables *t, const struct table_part *part, struct err *err)
 {
-	struct id_index *ix = stacks ? &t->stacks : &t->strings;
-	size_t n = 0, again = 0;
-	enum status st;
+	struct cursor c = cursor_over(t, part);
+	enum status st = ST_OK;
 
-	for (size_t i = 0; i < n_parts; i++) {
-		st = walk_part(t, &parts[i], stacks, NULL, &n, err);
-		if (st)
-			return st;
+	while (!st && !cursor_at_end(&c)) {
+		uint64_t id = 0;
+		uint32_t value = 0;
+
+		st = read_string(&c, &id, &value, err);
+		if (!st)
+			st = index_put(&t->strings, id, value, "string", err);
 	}
-	st = index_reserve(ix, n, stacks ? "stacks" : "strings", err);
-	for (size_t i = 0; !st && i < n_parts; i++)
-		st = walk_part(t, &parts[i], stacks, ix, &again, err);
+	return st;
+}
+
+static enum status index_stacks(struct tables *t, const struct table_part *part, struct err *err)
+{
+	struct cursor c = cursor_over(t, part);
+	enum status st = ST_OK;
+
+	while (!st && !cursor_at_end(&c)) {
+		uint64_t id = 0;
+		uint32_t value = 0;
+
+		st = read_stack(t, &c, &id, &value, err);
+		if (!st)
+			st = index_put(&t->stacks, id, value, "stack", err);
+	}
 	return st;
 }
 
@@ -239,14 +247,15 @@ enum status tables_load(struct tables *t, const uint8_t *bytes, size_t len,
 			const struct table_part *strings, size_t n_strings,
 			const struct table_part *stacks, size_t n_stacks, struct err *err)
 {
-	enum status st;
+	enum status st = ST_OK;
 
 	tables_clear(t);
 	t->bytes = bytes;
 	t->len = len;
-	st = load_index(t, strings, n_strings, false, err);
-	if (!st)
-		st = load_index(t, stacks, n_stacks, true, err);
+	for (size_t i = 0; !st && i < n_strings; i++)
+		st = index_strings(t, &strings[i], err);
+	for (size_t i = 0; !st && i < n_stacks; i++)
+		st = index_stacks(t, &stacks[i], err);
 	if (!st)
 		st = check_frames(t, err);
 	if (!st && !t->frames_differ)

@@ -20,7 +20,8 @@
 #include "collector/trace/event.h"
 
 struct id_index {
-	uint32_t *dense; /* offset of the record by id; 0 = none */
+	uint32_t *dense; /* offset of the record by id; 0 = look in sparse; [0] is 1 */
+	size_t n;	 /* records */
 	size_t n_dense;	 /* ids below this are in `dense` */
 	struct map sparse;
 };
@@ -28,8 +29,7 @@ struct id_index {
 struct tables {
 	const uint8_t *bytes; /* the generation's; offsets count from here */
 	size_t len;
-	struct id_index strings;
-	struct id_index stacks;
+	struct id_index strings, stacks;
 	struct map first_frame; /* pc -> offset of its first record */
 	bool frames_differ;	/* first_frame is needed for reading */
 };
@@ -56,23 +56,28 @@ MUST_CHECK enum status tables_load(struct tables *t, const uint8_t *bytes, size_
 
 COLD uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id);
 
-/* The record of an id, as an offset; 0: none. */
+/* The record of an id other than 0, as an offset; 0: none. */
 static inline uint32_t id_index_get(const struct id_index *ix, uint64_t id)
 {
-	if (id < ix->n_dense)
+	if (LIKELY(id < ix->n_dense && ix->dense[id]))
 		return ix->dense[id];
 	return id_index_get_sparse(ix, id);
 }
 
 /* Is there such a string or stack? 0 always is. */
+static inline bool id_index_has(const struct id_index *ix, uint64_t id)
+{
+	return LIKELY(id < ix->n_dense && ix->dense[id]) || !id || id_index_get_sparse(ix, id);
+}
+
 static inline bool tables_has_string(const struct tables *t, uint64_t id)
 {
-	return !id || id_index_get(&t->strings, id);
+	return id_index_has(&t->strings, id);
 }
 
 static inline bool tables_has_stack(const struct tables *t, uint64_t id)
 {
-	return !id || id_index_get(&t->stacks, id);
+	return id_index_has(&t->stacks, id);
 }
 
 /* The string, borrowed until tables_clear(); empty when there is none. */

@@ -80,7 +80,7 @@ static enum status to_file(uint64_t seed, uint64_t n, enum otlp_format format, c
 
 static enum status to_endpoint(uint64_t seed, uint64_t n, const char *endpoint, struct err *err)
 {
-	const struct otlp_http_settings set = { OTLP_HTTP_DEFAULTS, .endpoint = endpoint };
+	const struct otlp_http_settings set = { OTLP_HTTP_DEFAULTS, .otlp.endpoint = endpoint };
 	const struct otlp_http_stats *stats;
 	struct sink sink = { 0 };
 	enum status st = otlp_http_open(&sink.http, &set, err);

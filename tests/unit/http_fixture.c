@@ -77,7 +77,7 @@ const char *http_endpoint(int port)
 void http_start(const char *script, struct otlp_http_settings set)
 {
 	otlp_server_start(&fx.server, script, 0);
-	set.endpoint = http_endpoint(fx.server.port);
+	set.otlp.endpoint = http_endpoint(fx.server.port);
 	set.clock = &fake_clock_functions;
 	ck_assert_msg(!otlp_http_open(&fx.sender, &set, &fx.err), "%s", fx.err.msg);
 }

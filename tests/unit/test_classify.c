@@ -85,7 +85,7 @@ START_TEST(classes)
 	struct attempt a = {
 		.rc = rows[_i].rc,
 		.status = rows[_i].status,
-		.body = slice_str(rows[_i].body),
+		.words = slice_str(rows[_i].body),
 		.content_type = SLICE("text/plain"),
 		.retry_after = SLICE("7"),
 	};
@@ -94,35 +94,143 @@ START_TEST(classes)
 	ck_assert_msg(v.class == rows[_i].class, "rc %d, status %d: class %d", rows[_i].rc,
 		      rows[_i].status, (int)v.class);
 	ck_assert_uint_eq(v.wait_ns, v.class == SEND_RETRY ? 7 * S : 0);
-	ck_assert(!v.protobuf);
 }
 END_TEST
 
 static const struct {
 	const char *type;
 	int rc;
-	bool protobuf;
+	enum body_form form;
 } types[] = {
-	{ PB, 0, true },
-	{ "Application/X-Protobuf", 0, true },
-	{ PB "; charset=utf-8", 0, true },
-	{ PB " ;x", 0, true },
-	{ PB, 23, false },
-	{ PB "s", 0, false },
-	{ "application/json", 0, false },
-	{ "text/html", 0, false },
-	{ "", 0, false },
+	{ PB, 0, BODY_PROTOBUF },
+	{ "Application/X-Protobuf", 0, BODY_PROTOBUF },
+	{ PB "; charset=utf-8", 0, BODY_PROTOBUF },
+	{ PB " ;x", 0, BODY_PROTOBUF },
+	{ PB, 23, BODY_OTHER },
+	{ PB "s", 0, BODY_OTHER },
+	{ "application/json", 0, BODY_JSON },
+	{ "application/json; charset=utf-8", 0, BODY_JSON },
+	{ "application/jsonl", 0, BODY_OTHER },
+	{ "application/grpc", 0, BODY_GRPC },
+	{ "application/grpc+proto", 0, BODY_GRPC },
+	{ "application/grpc-web", 0, BODY_OTHER },
+	{ "text/html", 0, BODY_OTHER },
+	{ "", 0, BODY_OTHER },
 };
 
 START_TEST(content_types)
 {
-	struct attempt a = {
-		.rc = types[_i].rc,
-		.status = 200,
-		.content_type = slice_str(types[_i].type),
+	enum body_form form = classify_body(types[_i].rc, slice_str(types[_i].type));
+
+	ck_assert_msg(form == types[_i].form, "%s", types[_i].type);
+}
+END_TEST
+
+/* The same table for gRPC: HTTP status and gRPC status, with RetryInfo or without. */
+static const struct {
+	int rc, status, code;
+	bool retry_info;
+	const char *words;
+	enum send_class class;
+} grpc_rows[] = {
+	{ 0, 200, 0, false, "", SEND_ACCEPTED },
+	{ 0, 200, GRPC_NONE, false, "", SEND_TRANSPORT },
+	{ 92, 200, 0, false, "", SEND_TRANSPORT },
+	{ 92, 200, GRPC_NONE, false, "", SEND_TRANSPORT },
+	{ 92, 0, GRPC_NONE, false, "", SEND_TRANSPORT },
+	{ 92, 200, 8, false, "", SEND_TOO_BIG },
+	{ 18, 200, 3, false, "", SEND_PERMANENT },
+	{ 0, 200, 1, false, "", SEND_RETRY },
+	{ 0, 200, 2, false, "", SEND_PERMANENT },
+	{ 0, 200, 3, false, "", SEND_PERMANENT },
+	{ 0, 200, 4, false, "", SEND_RETRY },
+	{ 0, 200, 5, false, "", SEND_PERMANENT },
+	{ 0, 200, 6, false, "", SEND_PERMANENT },
+	{ 0, 200, 7, false, "", SEND_CONFIG },
+	{ 0, 200, 8, true, "", SEND_RETRY },
+	{ 0, 200, 8, false, "", SEND_TOO_BIG },
+	{ 0, 200, 9, false, "", SEND_PERMANENT },
+	{ 0, 200, 10, false, "", SEND_RETRY },
+	{ 0, 200, 11, false, "", SEND_RETRY },
+	{ 0, 200, 12, false, "", SEND_CONFIG },
+	{ 0, 200, 13, false, "", SEND_PERMANENT },
+	{ 0, 200, 14, false, "", SEND_RETRY },
+	{ 0, 200, 14, true, "", SEND_RETRY },
+	{ 0, 200, 15, false, "", SEND_RETRY },
+	{ 0, 200, 16, false, "", SEND_CONFIG },
+	{ 0, 200, 17, false, "", SEND_PERMANENT },
+	{ 0, 503, GRPC_NONE, false, "", SEND_RETRY },
+	{ 0, 503, 0, false, "", SEND_RETRY },
+	{ 0, 415, GRPC_NONE, false, "", SEND_CONFIG },
+	{ 0, 400, GRPC_NONE, false, "", SEND_PERMANENT },
+	{ 0, 404, GRPC_NONE, false, "", SEND_CONFIG },
+};
+
+START_TEST(grpc_classes)
+{
+	const struct attempt a = {
+		.rc = grpc_rows[_i].rc,
+		.status = grpc_rows[_i].status,
+		.grpc = true,
+		.grpc_status = grpc_rows[_i].code,
+		.has_retry_info = grpc_rows[_i].retry_info,
+		.retry_info_ns = 5 * S,
+		.words = slice_str(grpc_rows[_i].words),
+	};
+	struct verdict v = classify(&a);
+
+	ck_assert_msg(v.class == grpc_rows[_i].class, "rc %d, HTTP %d, gRPC %d: class %d", a.rc,
+		      (int)a.status, a.grpc_status, (int)v.class);
+	ck_assert_uint_eq(v.wait_ns, v.class == SEND_RETRY && a.has_retry_info ? 5 * S : 0);
+}
+END_TEST
+
+/* A refusal that came while we were still sending. */
+static const struct {
+	int rc, status;
+	enum send_class class;
+} early[] = {
+	{ 18, 413, SEND_TOO_BIG },   { 55, 413, SEND_TOO_BIG },	  { 56, 401, SEND_CONFIG },
+	{ 92, 429, SEND_RETRY },     { 56, 503, SEND_RETRY },	  { 56, 400, SEND_TRANSPORT },
+	{ 92, 500, SEND_TRANSPORT }, { 56, 200, SEND_TRANSPORT }, { 60, 401, SEND_TLS },
+};
+
+START_TEST(early_answers)
+{
+	const struct attempt a = { .rc = early[_i].rc, .status = early[_i].status };
+
+	ck_assert_msg(classify(&a).class == early[_i].class, "rc %d, HTTP %d", a.rc, (int)a.status);
+}
+END_TEST
+
+/* Only a complaint about the encoding speaks against zstd. */
+static const struct {
+	int status, code; /* code: of gRPC, or GRPC_NONE for HTTP */
+	const char *words;
+	bool refused;
+} compressions[] = {
+	{ 400, GRPC_NONE, "unsupported Content-Encoding: zstd", true },
+	{ 415, GRPC_NONE, "", true },
+	{ 415, GRPC_NONE, "unsupported media type", false },
+	{ 400, GRPC_NONE, "span id must be 8 bytes", false },
+	{ 500, GRPC_NONE, "unsupported Content-Encoding: zstd", false },
+	{ 200, GRPC_NONE, "zstd", false },
+	{ 200, 12, "grpc: Decompressor is not installed for grpc-encoding \"zstd\"", true },
+	{ 200, 12, "unknown service", false },
+	{ 200, 13, "zstd", false },
+};
+
+START_TEST(refused_compressions)
+{
+	const struct attempt a = {
+		.status = compressions[_i].status,
+		.grpc = compressions[_i].code != GRPC_NONE,
+		.grpc_status = compressions[_i].code,
+		.words = slice_str(compressions[_i].words),
 	};
 
-	ck_assert_msg(classify(&a).protobuf == types[_i].protobuf, "%s", types[_i].type);
+	ck_assert_msg(classify(&a).compression_refused == compressions[_i].refused, "%s",
+		      compressions[_i].words);
 }
 END_TEST
 
@@ -168,6 +276,10 @@ Suite *classify_suite(void)
 	TCase *t = tcase_create("classify");
 
 	tcase_add_loop_test(t, classes, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(t, grpc_classes, 0, sizeof(grpc_rows) / sizeof(grpc_rows[0]));
+	tcase_add_loop_test(t, early_answers, 0, sizeof(early) / sizeof(early[0]));
+	tcase_add_loop_test(t, refused_compressions, 0,
+			    sizeof(compressions) / sizeof(compressions[0]));
 	tcase_add_loop_test(t, content_types, 0, sizeof(types) / sizeof(types[0]));
 	tcase_add_loop_test(t, retry_after, 0, sizeof(waits) / sizeof(waits[0]));
 	suite_add_tcase(s, t);

@@ -43,7 +43,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(s.exporters.n, 2);
 	ck_assert(s.exporters.ptr[0].is_otlp && !s.exporters.ptr[0].is_file);
 	ck_assert_str_eq(s.exporters.ptr[0].otlp.endpoint, "http://localhost:4318");
-	ck_assert(!s.exporters.ptr[0].otlp.endpoint_exact);
+	ck_assert_int_ne(s.exporters.ptr[0].otlp.path, SETTING_PATH_AS_IS);
 	ck_assert_int_eq(s.exporters.ptr[0].otlp.protocol, SETTING_HTTP_PROTOBUF);
 	ck_assert_int_eq(s.exporters.ptr[0].otlp.compression, SETTING_GZIP);
 	ck_assert_uint_eq(s.exporters.ptr[0].otlp.timeout_ns, 10000000000);
@@ -271,7 +271,7 @@ START_TEST(send_to)
 
 	variables = pairs;
 	ck_assert_int_eq(load(yaml), ST_OK);
-	ck_assert(s.exporters.ptr[0].otlp.endpoint_exact);
+	ck_assert_int_eq(s.exporters.ptr[0].otlp.path, SETTING_PATH_AS_IS);
 	ck_assert_int_eq(settings_send_to(&s, "bad url", &err), ST_CONFIG);
 	ck_assert_uint_eq(s.exporters.n, 2);
 	ck_assert_int_eq(settings_send_to(&s, "http://other:4318", &err), ST_OK);
@@ -279,7 +279,7 @@ START_TEST(send_to)
 	ck_assert_str_eq(s.exporters.ptr[0].name, "flag");
 	ck_assert(s.exporters.ptr[0].is_otlp && !s.exporters.ptr[0].is_file);
 	ck_assert_str_eq(s.exporters.ptr[0].otlp.endpoint, "http://other:4318");
-	ck_assert(!s.exporters.ptr[0].otlp.endpoint_exact);
+	ck_assert_int_ne(s.exporters.ptr[0].otlp.path, SETTING_PATH_AS_IS);
 	ck_assert_uint_eq(s.exporters.ptr[0].otlp.headers.n, 0);
 	ck_assert_int_eq(s.exporters.ptr[0].otlp.compression, SETTING_ZSTD);
 	ck_assert_int_eq(s.exporters.ptr[0].record.origin, ORIGIN_FLAG);

@@ -227,7 +227,7 @@ START_TEST(stronger_variable)
 	ck_assert_uint_eq(s.exporters.ptr[0].otlp.timeout_ns, 2000000);
 	ck_assert_int_eq(s.exporters.ptr[0].otlp.compression, SETTING_NONE);
 	ck_assert_str_eq(s.exporters.ptr[0].otlp.endpoint, "http://full/path");
-	ck_assert(s.exporters.ptr[0].otlp.endpoint_exact);
+	ck_assert_int_eq(s.exporters.ptr[0].otlp.path, SETTING_PATH_AS_IS);
 	ck_assert_str_eq(s.service.name, "strong");
 	ck_assert_uint_eq(s.service.attributes.n, 1);
 	ck_assert_str_eq(s.service.attributes.ptr[0].text, "2");
@@ -257,7 +257,7 @@ START_TEST(headers)
 	ck_assert_str_eq(h->ptr[0].text, "Bearer s3cret=");
 	ck_assert_str_eq(h->ptr[1].name, "x-b");
 	ck_assert_str_eq(h->ptr[1].text, "2");
-	ck_assert(!s.exporters.ptr[0].otlp.endpoint_exact);
+	ck_assert_int_ne(s.exporters.ptr[0].otlp.path, SETTING_PATH_AS_IS);
 }
 END_TEST
 

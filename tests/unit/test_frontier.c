@@ -11,7 +11,8 @@ static struct stream streams[MAX];
 static void add(struct frontier *f, size_t i, int64_t time)
 {
 	streams[i].m = (int64_t)i;
-	streams[i].ev.time = time;
+	streams[i].ev = streams[i].slots;
+	streams[i].ev->wire_time = time;
 	ck_assert_int_eq(frontier_add(f, &streams[i], NULL), ST_OK);
 }
 
@@ -61,17 +62,17 @@ START_TEST(mechanics)
 	add(&f, 3, 20);
 	ck_assert_str_eq(shape(&f), "dbca");
 	/* d's next event is late: down past the smaller child. */
-	streams[3].ev.time = 60;
+	streams[3].ev->wire_time = 60;
 	frontier_update(&f, 0);
 	ck_assert_str_eq(shape(&f), "bacd");
 	/* Both children equal: the left one. */
-	streams[1].ev.time = 70;
-	streams[0].ev.time = 40;
+	streams[1].ev->wire_time = 70;
+	streams[0].ev->wire_time = 40;
 	f.heap[1].time = 40;
 	frontier_update(&f, 0);
 	ck_assert_str_eq(shape(&f), "adcb");
 	/* Not at the root: up. */
-	streams[1].ev.time = 5;
+	streams[1].ev->wire_time = 5;
 	frontier_update(&f, 3);
 	ck_assert_str_eq(shape(&f), "bacd");
 	frontier_sort(&f);
@@ -83,7 +84,7 @@ END_TEST
 static void check_heap(const struct frontier *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		ck_assert_int_eq(f->heap[i].time, frontier_at(f, i)->ev.time);
+		ck_assert_int_eq(f->heap[i].time, frontier_at(f, i)->ev->wire_time);
 		ck_assert(!i || f->heap[(i - 1) / 2].time <= f->heap[i].time);
 	}
 }
@@ -110,7 +111,7 @@ START_TEST(random_steps)
 			for (size_t k = 1; k < left; k++)
 				ck_assert(f.heap[k - 1].time <= f.heap[k].time);
 		} else {
-			frontier_at(&f, i)->ev.time += (int64_t)(next_random(&state) % 5);
+			frontier_at(&f, i)->ev->wire_time += (int64_t)(next_random(&state) % 5);
 			frontier_update(&f, i);
 		}
 	}

@@ -22,12 +22,13 @@ static const char *fingerprint(const char *name, struct slice bytes)
 
 START_TEST(a_request_is_as_it_should_be)
 {
-	static const char *const headers[] = { "X-Scope-OrgID: team-a", "x-other: b" };
+	struct setting_pair headers[] = { { .name = "X-Scope-OrgID", .text = "team-a" },
+					  { .name = "x-other", .text = "b" } };
 	struct otlp_http_settings set = DEFAULTS;
 	const char *line;
 
-	set.headers = headers;
-	set.n_headers = 2;
+	set.otlp.headers.ptr = headers;
+	set.otlp.headers.n = 2;
 	http_start("[]", set);
 	ck_assert_msg(http_send() == ST_OK, "%s", fx.err.msg);
 	line = otlp_server_request(&fx.server);
@@ -55,7 +56,7 @@ START_TEST(uncompressed_and_kept_alive)
 {
 	struct otlp_http_settings set = DEFAULTS;
 
-	set.gzip = false;
+	set.otlp.compression = SETTING_NONE;
 	http_start("[]", set);
 	for (int i = 0; i < 3; i++) {
 		const char *line;
@@ -90,7 +91,7 @@ START_TEST(large_bodies_go_at_once)
 	}
 	ck_assert(!otlp_batch_finish(&fx.batch, &fx.message, &fx.err));
 	ck_assert_uint_gt(fx.message.len, sizeof(text));
-	set.gzip = false;
+	set.otlp.compression = SETTING_NONE;
 	http_start("[]", set);
 	ck_assert(!otlp_http_send(fx.sender, fx.message, 2, &fx.err));
 	line = otlp_server_request(&fx.server);
@@ -194,7 +195,7 @@ START_TEST(slow_beyond_the_timeout)
 {
 	struct otlp_http_settings set = DEFAULTS;
 
-	set.timeout_ns = 500 * MS;
+	set.otlp.timeout_ns = 500 * MS;
 	http_start("[{\"delay_ms\":5000}]", set);
 	ck_assert_msg(http_send() == ST_OK, "%s", fx.err.msg);
 	ck_assert_uint_eq(http_stats()->retries, 1);

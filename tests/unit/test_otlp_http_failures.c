@@ -122,7 +122,7 @@ START_TEST(connection_refused)
 {
 	struct otlp_http_settings set = DEFAULTS;
 
-	set.endpoint = http_endpoint(closed_port());
+	set.otlp.endpoint = http_endpoint(closed_port());
 	set.clock = &fake_clock_functions;
 	set.retry_budget_ns = 5 * SECOND;
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
@@ -140,7 +140,7 @@ START_TEST(halves_until_it_fits)
 	struct otlp_http_settings set = DEFAULTS;
 
 	otlp_server_start(&fx.server, "[]", (int)fx.message.len / 3);
-	set.endpoint = http_endpoint(fx.server.port);
+	set.otlp.endpoint = http_endpoint(fx.server.port);
 	set.clock = &fake_clock_functions;
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
 	ck_assert_msg(http_send() == ST_OK, "%s", fx.err.msg);
@@ -160,7 +160,7 @@ START_TEST(a_span_too_large_fails)
 	struct otlp_http_settings set = DEFAULTS;
 
 	otlp_server_start(&fx.server, "[]", 20);
-	set.endpoint = http_endpoint(fx.server.port);
+	set.otlp.endpoint = http_endpoint(fx.server.port);
 	set.clock = &fake_clock_functions;
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
 	ck_assert_int_eq(http_send(), ST_REMOTE);
@@ -182,14 +182,14 @@ START_TEST(only_known_receivers_are_trusted)
 	close(mkstemp(cert));
 	otlp_server_start_tls(&fx.server, "[]", 0, cert);
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d", fx.server.port);
-	set.endpoint = url;
+	set.otlp.endpoint = url;
 	set.clock = &fake_clock_functions;
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
 	ck_assert_int_eq(http_send(), ST_REMOTE);
 	has_text(fx.err.msg, "(1 attempt); does the CA file fit");
 	otlp_http_close(fx.sender);
 	fx.sender = NULL;
-	set.ca_file = cert;
+	set.otlp.tls.ca_file = cert;
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_OK);
 	ck_assert_msg(http_send() == ST_OK, "%s", fx.err.msg);
 	unlink(cert);
@@ -198,21 +198,23 @@ END_TEST
 
 /* ---- settings and memory ---- */
 
-static const char *const bad_headers[] = {
-	"", "secret", ": secret", "a: secret\r\nb: c", "a b: secret", "a: secret\x7f"
+static struct setting_pair bad_headers[] = {
+	{ .name = "", .text = "secret" },	   { .name = "a:", .text = "secret" },
+	{ .name = "a", .text = "secret\r\nb: c" }, { .name = "a b", .text = "secret" },
+	{ .name = "a\n", .text = "secret" },	   { .name = "a", .text = "secret\x7f" },
 };
 
 START_TEST(bad_settings)
 {
 	struct otlp_http_settings set = DEFAULTS;
 
-	set.endpoint = "http://localhost";
-	set.headers = &bad_headers[_i];
-	set.n_headers = 1;
+	set.otlp.endpoint = "http://localhost";
+	set.otlp.headers.ptr = &bad_headers[_i];
+	set.otlp.headers.n = 1;
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_CONFIG);
 	ck_assert_ptr_null(strstr(fx.err.msg, "secret"));
-	set.n_headers = 0;
-	set.endpoint = "localhost:4318";
+	set.otlp.headers.n = 0;
+	set.otlp.endpoint = "localhost:4318";
 	ck_assert_int_eq(otlp_http_open(&fx.sender, &set, &fx.err), ST_CONFIG);
 }
 END_TEST
@@ -223,7 +225,7 @@ START_TEST(survives_no_memory)
 	enum status st = ST_NOMEM;
 
 	otlp_server_start(&fx.server, "[]", (int)fx.message.len - 1);
-	set.endpoint = http_endpoint(fx.server.port);
+	set.otlp.endpoint = http_endpoint(fx.server.port);
 	set.clock = &fake_clock_functions;
 	for (uint64_t n = 1; st; n++) {
 		mem_fail_at(n);

@@ -101,10 +101,11 @@ START_TEST(event)
 	start(&k);
 	ck_assert_msg(next(&k) == (events[_i].ok ? ST_OK : ST_FORMAT), "%s", events[_i].name);
 	if (events[_i].ok) {
-		ck_assert_msg(k.stream.ev.type == type && k.stream.ev.time == events[_i].time, "%s",
-			      events[_i].name);
+		ck_assert_msg(k.stream.ev->wire == type &&
+				      k.stream.ev->wire_time == events[_i].time,
+			      "%s", events[_i].name);
 		if (wire_specs[type].n_args > 1)
-			ck_assert_uint_eq(k.stream.ev.args[wire_specs[type].n_args - 2],
+			ck_assert_uint_eq(k.stream.ev->args[wire_specs[type].n_args - 2],
 					  events[_i].last_arg);
 		ck_assert_int_eq(next(&k), ST_END);
 		ck_assert_int_eq(next(&k), ST_END);
@@ -113,6 +114,68 @@ START_TEST(event)
 		ck_assert_ptr_nonnull(strstr(k.err.msg, "thread 7"));
 	}
 	buf_release(&k.bytes);
+}
+END_TEST
+
+/* The same far from the end of its batch, where bounds need no check. */
+START_TEST(event_in_the_middle)
+{
+	struct making k;
+	struct buf data;
+	bool cut = strncmp(events[_i].name, "cut ", 4) == 0 ||
+		   strcmp(events[_i].name, "only a type") == 0;
+
+	if (cut)
+		return;
+	init(&k, 1000000000);
+	buf_init(&data, 1000);
+	buf_slice(&data, events[_i].data);
+	for (int i = 0; i < 100; i++)
+		buf_str(&data, "\x0b\x01");
+	add_batch(&k, 100, (struct slice){ data.ptr, data.len });
+	start(&k);
+	ck_assert_msg(next(&k) == (events[_i].ok ? ST_OK : ST_FORMAT), "%s", events[_i].name);
+	if (events[_i].ok) {
+		const struct event *ev = k.stream.ev;
+
+		ck_assert_uint_eq(ev->wire, events[_i].type);
+		ck_assert_int_eq(ev->wire_time, events[_i].time);
+		if (wire_specs[ev->wire].n_args > 1)
+			ck_assert_uint_eq(ev->args[wire_specs[ev->wire].n_args - 2],
+					  events[_i].last_arg);
+		/* The event behind it goes elsewhere, and the former stays. */
+		ck_assert_int_eq(next(&k), ST_OK);
+		ck_assert_int_eq(k.stream.ev->wire_time, events[_i].time + 1);
+		ck_assert_int_eq(ev->wire_time, events[_i].time);
+	} else {
+		ck_assert_uint_eq(k.err.offset, 0);
+	}
+	buf_release(&data);
+	buf_release(&k.bytes);
+}
+END_TEST
+
+/* What the decoder copies into an event is what the format's tables say. */
+START_TEST(heads)
+{
+	for (unsigned int type = 0; type < 256; type++) {
+		const struct event_head *h = &event_heads[type];
+		struct wire_ids ids = type < N_WIRE_TYPES ? wire_ids[type] : (struct wire_ids){ 0 };
+		unsigned int want = 0;
+
+		ck_assert_uint_eq(h->n_numbers, type < N_WIRE_TYPES && wire_specs[type].timed
+							? wire_specs[type].n_args
+							: 0);
+		if (h->n_numbers)
+			ck_assert_uint_eq(h->wire, type);
+		want |= ids.string1 ? 1u << (ids.string1 - 1) : 0;
+		want |= ids.string2 ? 1u << (ids.string2 - 1) : 0;
+		want |= ids.stack ? 16u << (ids.stack - 1) : 0;
+		want |= ids.start_stack ? 16u << (ids.start_stack - 1) : 0;
+		ck_assert_msg(h->ids == want, "type %u: ids %x, want %x", type, h->ids, want);
+		if (type != EV_CPU_SAMPLE)
+			ck_assert_uint_eq(h->stack_arg, ids.stack);
+	}
 }
 END_TEST
 
@@ -153,7 +216,7 @@ START_TEST(several_batches)
 	start(&k);
 	for (size_t i = 0; i < LEN(want); i++) {
 		ck_assert_int_eq(next(&k), ST_OK);
-		ck_assert_int_eq(k.stream.ev.time, want[i]);
+		ck_assert_int_eq(k.stream.ev->wire_time, want[i]);
 	}
 	ck_assert_int_eq(next(&k), ST_END);
 	buf_release(&k.bytes);
@@ -186,11 +249,11 @@ START_TEST(times_accumulate)
 	for (int i = 0; i < 4; i++) {
 		want += (int64_t)(3.0 * ns_per_tick);
 		ck_assert_int_eq(next(&k), ST_OK);
-		ck_assert_int_eq(k.stream.ev.time, want);
+		ck_assert_int_eq(k.stream.ev->wire_time, want);
 	}
 	ck_assert_int_eq(next(&k), ST_OK);
-	ck_assert_int_eq(k.stream.ev.time, (int64_t)(1012.0 * ns_per_tick));
-	ck_assert_int_lt(want, k.stream.ev.time);
+	ck_assert_int_eq(k.stream.ev->wire_time, (int64_t)(1012.0 * ns_per_tick));
+	ck_assert_int_lt(want, k.stream.ev->wire_time);
 	buf_release(&k.bytes);
 }
 END_TEST
@@ -256,6 +319,8 @@ Suite *stream_suite(void)
 	TCase *t = tcase_create("stream");
 
 	tcase_add_loop_test(t, event, 0, LEN(events));
+	tcase_add_loop_test(t, event_in_the_middle, 0, LEN(events));
+	tcase_add_test(t, heads);
 	tcase_add_test(t, argument_counts);
 	tcase_add_test(t, several_batches);
 	tcase_add_test(t, no_batches);
