@@ -106,7 +106,7 @@ $(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tes
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server
 HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
-$(OTLP_SERVER): $(wildcard tests/otlp/server/*)
+$(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
@@ -153,7 +153,7 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-diff check-stats check-descriptors check-json check-e2e check-clean-root bench
+.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -165,6 +165,9 @@ check-descriptors: ## our .proto files against the official ones
 
 check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
 	$(Q)python3 tests/otlp/check_json.py $<
+
+check-context: $(B)/flightspan ## tasks in the application's traces, and captures that overlap, live; needs Go
+	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/context/run.sh $<
 
 check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and back; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<

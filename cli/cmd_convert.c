@@ -19,7 +19,7 @@
 #define RETRY_NS ((uint64_t)60 * 1000000000)
 
 struct options {
-	const char *config, *out, *endpoint;
+	const char *config, *out, *endpoint, *protocol, *compression;
 	enum otlp_format format;
 	uint64_t retry_ns; /* of one batch */
 	bool strict, quiet;
@@ -102,20 +102,13 @@ static void tell_wait(void *arg, const char *why, uint64_t wait_ns)
 	log_warn("%s; trying again in %.1f s", why, (double)wait_ns / 1e9);
 }
 
-static enum status plan_http(struct plan *p, uint64_t retry_ns, struct err *err)
+static void plan_http(struct plan *p, uint64_t retry_ns)
 {
 	const struct otlp_settings *o = &p->settings.exporters.ptr[0].otlp;
 
-	if (o->protocol == SETTING_GRPC || o->protocol == SETTING_HTTP_JSON)
-		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			       "OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf can be sent");
-	if (o->compression == SETTING_ZSTD)
-		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			       "OTEL_EXPORTER_OTLP_COMPRESSION: only gzip and none can be sent");
 	p->http.otlp = *o;
 	p->http.retry_budget_ns = retry_ns;
 	p->output.http = &p->http;
-	return ST_OK;
 }
 
 static uint32_t to_u32(uint64_t v)
@@ -125,6 +118,9 @@ static uint32_t to_u32(uint64_t v)
 
 static void plan_mapper(struct plan *p)
 {
+	static const enum context_mode modes[] = { [SETTING_ADOPT] = CONTEXT_ADOPT,
+						   [SETTING_LINK] = CONTEXT_LINK,
+						   [SETTING_OFF] = CONTEXT_OFF };
 	const struct mapping_settings *s = &p->settings.mapping;
 	struct mapper_options *o = &p->mapper;
 
@@ -142,6 +138,27 @@ static void plan_mapper(struct plan *p)
 	o->events_per_span = to_u32(s->limits.events_per_span);
 	o->spans_per_trace = o->spans_per_capture = to_u32(s->limits.spans_per_trace);
 	o->attribute_length = to_u32(s->limits.attribute_bytes);
+	o->context = modes[s->context.mode];
+	o->context_categories = s->context.categories.ptr;
+	o->n_context_categories = s->context.categories.n;
+}
+
+/* --endpoint and what goes with it; the message names the flag. */
+static enum status send_to(struct settings *s, const struct options *o, struct err *err)
+{
+	enum status st = settings_send_to(s, o->endpoint, err);
+
+	if (!st && o->protocol) {
+		st = settings_set(s, "exporters[0].otlp.protocol", o->protocol, err);
+		if (st)
+			err_wrap(err, "--protocol %s", o->protocol);
+	}
+	if (!st && o->compression) {
+		st = settings_set(s, "exporters[0].otlp.compression", o->compression, err);
+		if (st)
+			err_wrap(err, "--compression %s", o->compression);
+	}
+	return st;
 }
 
 static enum status plan_make(struct plan *p, const struct options *o, struct err *err)
@@ -150,7 +167,7 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	enum status st = settings_load(&p->settings, o->config, &env, err);
 
 	if (!st && o->endpoint)
-		st = settings_send_to(&p->settings, o->endpoint, err);
+		st = send_to(&p->settings, o, err);
 	if (!st)
 		st = plan_resource(p, err);
 	if (st)
@@ -164,7 +181,9 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
 	if (!o->quiet)
 		p->http.waiting = tell_wait;
-	return o->endpoint ? plan_http(p, o->retry_ns, err) : ST_OK;
+	if (o->endpoint)
+		plan_http(p, o->retry_ns);
+	return ST_OK;
 }
 
 static void warn_unused(const struct settings *s, const char *path)
@@ -263,11 +282,14 @@ static bool parse_retry(const char *text, uint64_t *ns)
 /* EXIT_DONE: *o is complete and optind is at the first file. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { FORMAT = 256, ENDPOINT, RETRY, STRICT };
+	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT };
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "output", required_argument, NULL, 'o' },
 						 { "format", required_argument, NULL, FORMAT },
 						 { "endpoint", required_argument, NULL, ENDPOINT },
+						 { "protocol", required_argument, NULL, PROTOCOL },
+						 { "compression", required_argument, NULL,
+						   COMPRESSION },
 						 { "retry-for", required_argument, NULL, RETRY },
 						 { "strict", no_argument, NULL, STRICT },
 						 { "quiet", no_argument, NULL, 'q' },
@@ -295,6 +317,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case ENDPOINT:
 			o->endpoint = optarg;
 			break;
+		case PROTOCOL:
+			o->protocol = optarg;
+			break;
+		case COMPRESSION:
+			o->compression = optarg;
+			break;
 		case RETRY:
 			if (!parse_retry(optarg, &o->retry_ns))
 				return cli_usage(&cmd_convert,
@@ -310,6 +338,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return cli_usage(&cmd_convert, "unknown option %s", argv[optind - 1]);
 		}
 	}
+	if (!o->endpoint && (o->protocol || o->compression))
+		return cli_usage(&cmd_convert, "%s needs --endpoint",
+				 o->protocol ? "--protocol" : "--compression");
 	if (optind == argc)
 		return cli_usage(&cmd_convert, "expected at least one file");
 	return EXIT_DONE;
@@ -340,8 +371,8 @@ static int run(int argc, char **argv)
 
 const struct command cmd_convert = {
 	.name = "convert",
-	.args = "[-c CONFIG] [-o OUT] [--format otlp-json|otlp-proto] [--endpoint URL [--retry-for TIME]]"
-		" FILE...",
+	.args = "[-c CONFIG] [-o OUT] [--format otlp-json|otlp-proto] [--endpoint URL"
+		" [--protocol NAME] [--compression NAME] [--retry-for TIME]] FILE...",
 	.summary = "turn snapshots into OpenTelemetry spans, once",
 	.help = "Reads each FILE (a flight recorder snapshot or any Go execution trace; zstd and\n"
 		"gzip are unpacked; - is standard input) and writes its spans as OTLP.\n\n"
@@ -350,9 +381,12 @@ const struct command cmd_convert = {
 		"  --format FORMAT    otlp-json: one JSON object a line (the default);\n"
 		"                     otlp-proto: protobuf messages, each after its length in\n"
 		"                     four bytes\n"
-		"  --endpoint URL     send to an OTLP/HTTP receiver, such as\n"
-		"                     http://localhost:4318, and wait for the acknowledgement;\n"
-		"                     OTEL_EXPORTER_OTLP_HEADERS and the like apply\n"
+		"  --endpoint URL     send to an OTLP receiver, such as http://localhost:4318,\n"
+		"                     and wait for the acknowledgement; for gRPC also HOST:PORT\n"
+		"                     and unix:PATH; OTEL_EXPORTER_OTLP_HEADERS and the like apply\n"
+		"  --protocol NAME    http/protobuf (the default), http/json, or grpc\n"
+		"  --compression NAME gzip (the default), none, or zstd, which not every receiver\n"
+		"                     reads\n"
 		"  --retry-for TIME   how long to try a batch that the receiver cannot take now,\n"
 		"                     such as 5m; 60s by default, 0 is one attempt\n"
 		"  -c, --config FILE  the YAML file; its service and mapping sections apply\n"

@@ -25,6 +25,7 @@ enum setting_protocol { SETTING_HTTP_PROTOBUF, SETTING_HTTP_JSON, SETTING_GRPC }
 enum setting_compression { SETTING_NONE, SETTING_GZIP, SETTING_ZSTD };
 /* What becomes of an endpoint's path: v1/traces unless it is there, always, or never. */
 enum setting_path { SETTING_PATH_TRACES, SETTING_PATH_APPEND, SETTING_PATH_AS_IS };
+enum setting_encoding { SETTING_OTLP_JSON, SETTING_OTLP_PROTO };
 enum setting_format { SETTING_TEXT, SETTING_JSON };
 
 /* A name of the user's own with its value: an attribute or a header. */
@@ -102,9 +103,10 @@ struct otlp_settings {
 
 struct file_settings {
 	const char *path;
-	uint64_t rotate_bytes; /* 0: never */
-	uint64_t keep;	       /* rotated files kept */
-	enum setting_compression compression;
+	enum setting_encoding encoding;
+	uint64_t rotate_bytes;		      /* 0: never */
+	uint64_t keep;			      /* rotated files kept */
+	enum setting_compression compression; /* of rotated files */
 };
 
 /* One destination: exactly one of is_otlp and is_file. */

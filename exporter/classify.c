@@ -105,9 +105,13 @@ static enum send_class class_of_status(const struct attempt *a)
 			return SEND_TOO_BIG;
 		return look_up(BY_HTTP, a->status, SEND_PERMANENT);
 	}
-	/* A proxy may have dropped the trailers: nobody knows what became of the batch. */
+	/*
+	 * No status, so nobody knows what became of the batch. A proxy may have dropped
+	 * the trailers, or libcurl, when a GOAWAY overtook them. But a message that was
+	 * too long for us to wait for its end is an acknowledgement: refusals have none.
+	 */
 	if (a->grpc_status == GRPC_NONE)
-		return SEND_TRANSPORT;
+		return a->rc == CURLE_WRITE_ERROR ? SEND_ACCEPTED : SEND_TRANSPORT;
 	if (a->grpc_status == RESOURCE_EXHAUSTED && a->has_retry_info)
 		return SEND_RETRY;
 	return look_up(BY_GRPC, a->grpc_status, SEND_PERMANENT);

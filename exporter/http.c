@@ -261,7 +261,10 @@ enum status http_open(struct http **out, const struct http_settings *set, struct
 		buf_init(&h->header[i], MAX_RESPONSE_HEADER);
 	pthread_once(&once, start_curl);
 	h->easy = curl_ready ? curl_easy_init() : NULL;
-	st = h->easy ? ST_OK : err_nomem(err, "the HTTP client");
+	/* The verdict itself must not be lost for want of memory. */
+	st = h->easy && buf_reserve(&h->header[HTTP_GRPC_STATUS], 16)
+		     ? ST_OK
+		     : err_nomem(err, "the HTTP client");
 	if (!st && h->http2)
 		st = check_http2(err);
 	if (!st)
@@ -316,7 +319,12 @@ static void perform(struct http *h, struct slice body, bool fresh, struct http_r
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &reply->status);
 	curl_easy_getinfo(h->easy, CURLINFO_HTTP_VERSION, &version);
 	reply->http2 = version == CURL_HTTP_VERSION_2_0;
-	h->plain_h2 = !h->tls && reply->rc == CURLE_OK && reply->http2;
+	/* An answer without an end came from a connection that is no more. */
+	h->plain_h2 =
+		!h->tls && reply->rc == CURLE_OK && reply->http2 && h->header[HTTP_GRPC_STATUS].len;
+	/* Not too much of an answer, but no memory for it. */
+	if (h->http2 && reply->rc == CURLE_WRITE_ERROR && h->body.failed == ST_NOMEM)
+		reply->rc = CURLE_OUT_OF_MEMORY;
 }
 
 /*
@@ -329,8 +337,8 @@ static bool was_stale(const struct http *h, bool plain_h2, const struct http_rep
 
 	if (!h->http2 || r->rc == CURLE_OPERATION_TIMEDOUT || r->rc == CURLE_OUT_OF_MEMORY)
 		return false;
-	if (plain_h2 && !h->plain_h2)
-		return !r->http2;
+	if (plain_h2 && !r->http2)
+		return true;
 	curl_easy_getinfo(h->easy, CURLINFO_NUM_CONNECTS, &new_connections);
 	return r->rc && !r->status && !new_connections;
 }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -12,11 +13,14 @@
 #include "exporter/hint.h"
 #include "exporter/http.h"
 #include "exporter/otlp_reply.h"
+#include "exporter/otlp_transcode.h"
+#include "exporter/span_file.h"
 
 /* So many headers does a protocol need of its own, at most. */
 #define OWN_HEADERS 4
 
 struct transport {
+	struct span_file *file; /* NULL: a receiver, and all that follows is about it */
 	enum setting_protocol protocol;
 	enum setting_compression compression;
 	struct setting_pairs headers;	    /* copies; values are secrets */
@@ -24,6 +28,7 @@ struct transport {
 	struct http *http;
 	struct compressor *compressor; /* NULL: bodies are sent as they are */
 	struct buf texts;	       /* the copies of settings, NUL after NUL */
+	struct buf json;	       /* the batch, if that is what goes out */
 	struct buf body;	       /* as it goes out */
 	struct buf words;	       /* an unescaped grpc-message or its details */
 	struct buf plain;	       /* an answer that came compressed, unpacked */
@@ -117,6 +122,15 @@ static enum status open_otlp(struct transport *t, const struct otlp_settings *o,
 	return st ? st : connect_anew(t, err);
 }
 
+static enum status open_file(struct transport *t, const struct file_settings *set, struct err *err)
+{
+	snprintf(t->endpoint.shown, sizeof(t->endpoint.shown), "%s", set->path);
+	/* As JSON or as it is; nobody answers. */
+	t->protocol =
+		set->encoding == SETTING_OTLP_JSON ? SETTING_HTTP_JSON : SETTING_HTTP_PROTOBUF;
+	return span_file_open(&t->file, set, &t->clock, err);
+}
+
 enum status transport_open(struct transport **out, const struct exporter_settings *set,
 			   const struct retry_clock *clock, struct err *err)
 {
@@ -126,12 +140,12 @@ enum status transport_open(struct transport **out, const struct exporter_setting
 	if (!t)
 		return err_nomem(err, "an exporter");
 	buf_init(&t->texts, MAX_CONFIG_BYTES);
+	buf_init(&t->json, MAX_HTTP_REQUEST);
 	buf_init(&t->body, 2 * MAX_BATCH_BYTES);
 	buf_init(&t->words, MAX_RESPONSE_HEADER);
 	buf_init(&t->plain, MAX_RESPONSE_BYTES);
 	t->clock = clock ? *clock : retry_clock_system;
-	assert(set->is_otlp);
-	st = open_otlp(t, &set->otlp, err);
+	st = set->is_file ? open_file(t, &set->file, err) : open_otlp(t, &set->otlp, err);
 	if (st) {
 		transport_close(t);
 		return st;
@@ -144,12 +158,14 @@ void transport_close(struct transport *t)
 {
 	if (!t)
 		return;
+	span_file_close(t->file);
 	http_close(t->http);
 	compressor_close(t->compressor);
 	if (t->texts.ptr)
 		explicit_bzero(t->texts.ptr, t->texts.len);
 	mem_free(t->headers.ptr);
 	buf_release(&t->texts);
+	buf_release(&t->json);
 	buf_release(&t->body);
 	buf_release(&t->words);
 	buf_release(&t->plain);
@@ -173,8 +189,15 @@ static enum status encode(struct transport *t, struct slice batch, struct slice 
 			  struct err *err)
 {
 	size_t head = t->protocol == SETTING_GRPC ? GRPC_HEAD_BYTES : 0;
-	enum status st;
+	enum status st = ST_OK;
 
+	if (t->protocol == SETTING_HTTP_JSON) {
+		buf_clear(&t->json);
+		st = otlp_transcode(batch, &t->json, err);
+		batch = buf_view(&t->json);
+	}
+	if (st)
+		return st;
 	if (!head && !t->compressor) {
 		*body = batch;
 		return ST_OK;
@@ -299,7 +322,9 @@ static void fill_result(struct transport *t, const struct http_reply *r, const s
 	} else {
 		out->hint = hint_for(t->protocol, r->rc, r->status, out->grpc_status);
 	}
-	memcpy(out->text, t->reply.text, sizeof(out->text));
+	/* The beginning of an answer is no answer. */
+	if (v->class != SEND_TRANSPORT || !r->rc)
+		memcpy(out->text, t->reply.text, sizeof(out->text));
 }
 
 /* ---- an attempt ---- */
@@ -308,6 +333,38 @@ static void fail_locally(struct attempt_result *out, enum send_class class, cons
 {
 	out->class = class;
 	text_one_line(out->outcome, sizeof(out->outcome), slice_str(text));
+}
+
+/* Before anything went out. As JSON it may be too much; as it is it never gets better. */
+static void fail_encoding(struct attempt_result *out, const struct err *err)
+{
+	fail_locally(out,
+		     err->code == ST_LIMIT    ? SEND_TOO_BIG
+		     : err->code == ST_FORMAT ? SEND_PERMANENT
+					      : SEND_OURS,
+		     err->msg);
+}
+
+/* A disk that is full or broken is waited for; all else is for a person to mend. */
+static void attempt_file(struct transport *t, struct slice batch, struct attempt_result *out)
+{
+	struct err err = ERR_INIT;
+	struct slice message;
+
+	if (encode(t, batch, &message, &err)) {
+		fail_encoding(out, &err);
+		return;
+	}
+	if (span_file_add(t->file, message, &out->rc, &err)) {
+		bool full = out->rc == ENOSPC || out->rc == EDQUOT || out->rc == EFBIG ||
+			    out->rc == EIO || out->rc == EINTR || out->rc == EMFILE ||
+			    out->rc == ENFILE;
+
+		fail_locally(out, full ? SEND_RETRY : SEND_CONFIG, err.msg);
+		return;
+	}
+	out->bytes_sent = message.len;
+	out->class = SEND_ACCEPTED;
 }
 
 /* The receiver does not read zstd: gzip from now on. False if that is no way out. */
@@ -339,7 +396,7 @@ static bool attempt(struct transport *t, struct slice batch, size_t n_spans,
 
 	/* A fallback may have failed before. */
 	if ((!t->http && connect_anew(t, &err)) || encode(t, batch, &body, &err)) {
-		fail_locally(out, SEND_OURS, err.msg);
+		fail_encoding(out, &err);
 		return false;
 	}
 	http_post(t->http, body, &r);
@@ -361,6 +418,10 @@ void transport_attempt(struct transport *t, struct slice batch, size_t n_spans,
 	*out = (struct attempt_result){ .grpc_status = GRPC_NONE };
 	if (batch.len > most_bytes(t)) {
 		fail_locally(out, SEND_TOO_BIG, "the request would be larger than receivers take");
+		return;
+	}
+	if (t->file) {
+		attempt_file(t, batch, out);
 		return;
 	}
 	if (attempt(t, batch, n_spans, out)) {

@@ -7,6 +7,8 @@
 
 void mapper_options_default(struct mapper_options *o)
 {
+	static const char *const categories[] = { "otel.traceparent", "traceparent" };
+
 	*o = (struct mapper_options){
 		.spans_over_ns = 1000000,
 		.events_over_ns = 10000,
@@ -19,6 +21,8 @@ void mapper_options_default(struct mapper_options *o)
 		.spans_per_trace = 2000,
 		.spans_per_capture = 2000,
 		.attribute_length = 2048,
+		.context_categories = categories,
+		.n_context_categories = sizeof(categories) / sizeof(categories[0]),
 	};
 }
 
@@ -37,11 +41,15 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 		     options->service_instance);
 	stackpool_init(&m->stacks, options->attribute_length);
 	stackpool_init(&m->names, options->attribute_length);
+	buf_init(&m->name, MAX_SPAN_BYTES);
 	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
 	budget_pools_init(&m->budgets);
 	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
+	pool_init(&m->contexts, sizeof(struct context), MAX_HELD_SPANS, "spans");
+	pool_init(&m->context_logs, sizeof(struct context_log), MAX_GOROUTINES, "goroutines");
+	map_init(&m->adopted, MAX_OPEN_TRACES, "open traces");
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
 	m->attr_scratch =
@@ -82,10 +90,14 @@ void mapper_free(struct mapper *m)
 	mem_free(m->span_attrs);
 	map_release(&m->goroutines);
 	map_release(&m->open_tasks);
+	map_release(&m->adopted);
+	pool_release(&m->contexts);
+	pool_release(&m->context_logs);
 	idset_release(&m->ended);
 	stackpool_release(&m->stacks);
 	stackpool_release(&m->names);
 	mem_free(m->recent);
+	buf_release(&m->name);
 	mem_free(m);
 }
 
@@ -107,7 +119,7 @@ enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *er
 	case EVENT_REGION_END:
 		return m->opt.regions ? map_region_end(m, ev, err) : ST_OK;
 	case EVENT_LOG:
-		return m->opt.logs ? map_log(m, ev, err) : ST_OK;
+		return map_log(m, ev, err);
 	case EVENT_RANGE_BEGIN:
 	case EVENT_RANGE_ACTIVE:
 	case EVENT_RANGE_END:
@@ -125,7 +137,8 @@ static int by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* The waits that the end cuts, in the order of goroutine ids: output is repeatable. */
+/* The traceparents and waits that the end cuts, in the order of goroutine ids: output is
+ * repeatable. */
 static enum status cut_waits(struct mapper *m, struct err *err)
 {
 	struct goroutine **list = mem_alloc((m->goroutines.n + 1) * sizeof(struct goroutine *));
@@ -138,6 +151,8 @@ static enum status cut_waits(struct mapper *m, struct err *err)
 	for (size_t at = 0; (s = map_next(&m->goroutines, &at));)
 		list[n++] = s->val;
 	qsort(list, n, sizeof(struct goroutine *), by_id);
+	for (size_t i = 0; !st && i < n; i++)
+		st = context_settle(m, list[i], err);
 	for (size_t i = 0; !st && i < n; i++) {
 		st = account_settle(m, list[i], m->last_time, err);
 		if (!st)
@@ -193,7 +208,7 @@ static void fix_links(struct trace *t)
 
 		if (!waker)
 			continue;
-		memcpy(w->waker_trace, waker->trace->id, TRACE_ID_BYTES);
+		memcpy(w->waker_trace, trace_id_of(waker), TRACE_ID_BYTES);
 		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
 	}
 }

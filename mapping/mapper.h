@@ -15,6 +15,9 @@
 
 struct mapper;
 
+/* Tasks of which the application exports a span: see mapping/context.h. */
+enum context_mode { CONTEXT_ADOPT, CONTEXT_LINK, CONTEXT_OFF };
+
 struct mapper_options {
 	/* Identity of the service, hashed into every id. */
 	struct slice service_name, service_namespace, service_instance;
@@ -25,8 +28,11 @@ struct mapper_options {
 	bool gc, stop_the_world; /* spans of the capture trace */
 	uint32_t events_per_span;
 	uint32_t spans_per_trace;
-	uint32_t spans_per_capture; /* of the capture's own trace */
-	uint32_t attribute_length;  /* bytes */
+	uint32_t spans_per_capture;	       /* of the capture's own trace */
+	uint32_t attribute_length;	       /* bytes */
+	enum context_mode context;	       /* what a log of a traceparent does */
+	const char *const *context_categories; /* of such logs; borrowed */
+	size_t n_context_categories;
 	/*
 	 * Wall minus trace time in ns, for a trace without a clock snapshot (before
 	 * Go 1.25); spans then say so.
@@ -43,8 +49,9 @@ struct mapper_summary {
 	uint64_t events, generations;
 	uint64_t spans, tasks, regions, logs, waits; /* sent; waits: spans and events of them */
 	uint64_t traces;			     /* with at least one task */
-	uint64_t cut_tasks;			     /* open at one of the capture's edges */
-	uint64_t late_ends;			     /* ends of tasks that had ended already */
+	uint64_t in_context; /* tasks put below or linked to an application's span */
+	uint64_t cut_tasks;  /* open at one of the capture's edges */
+	uint64_t late_ends;  /* ends of tasks that had ended already */
 	uint64_t dropped_events, dropped_spans, stacks_left_out;
 	bool has_clock; /* all wall times are from the trace itself */
 	struct {

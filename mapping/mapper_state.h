@@ -23,6 +23,7 @@
 #include "base/pool.h"
 #include "mapping/attrs.h"
 #include "mapping/budget.h"
+#include "mapping/context.h"
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
@@ -88,6 +89,12 @@ struct node {
 	int64_t goroutine;	   /* where it began, or NO_GOROUTINE */
 	int64_t start, end;	   /* trace ns */
 	int64_t id_time;	   /* begin as recorded, for the id */
+	int64_t moved; /* ns its begin was moved by what the capture had before: move_of() */
+	struct wall_clock clock; /* of the generation in which it began */
+	struct context *context; /* the application's span that it is about, or NULL; owned */
+	int64_t context_on;	 /* goroutine with a context_log of it, or NO_GOROUTINE */
+	bool adopted;		 /* it is below that span, in the application's trace */
+	struct node *island; /* itself or the nearest above that is in the application's trace */
 	bool ended, cut_start, cut_end;
 	bool abandoned; /* a region whose goroutine died: shows as cut, not by the capture */
 	bool left_out;	/* not in its trace's list, never a parent; gone when it ends */
@@ -124,7 +131,9 @@ struct trace {
 	size_t max_spans;
 	size_t n_open; /* open nodes and waits in flight */
 	uint64_t left_out;
-	size_t index; /* in mapper.traces */
+	size_t index;	      /* in mapper.traces */
+	uint64_t adopted_key; /* in mapper.adopted; 0: it is not there */
+	uint8_t adopted_id[TRACE_ID_BYTES];
 };
 
 struct goroutine {
@@ -134,7 +143,8 @@ struct goroutine {
 	size_t n_entries, cap_entries;
 	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
-	struct node *waiting_for; /* of the wait in flight, whose trace is held; NULL: none is */
+	struct context_log *context; /* a traceparent whose task is not certain yet, or NULL */
+	struct node *waiting_for;    /* of the wait in flight, whose trace is held; NULL: none is */
 	struct wait wait;
 	/* account.c */
 	int64_t since;			   /* its time is charged until then */
@@ -183,7 +193,11 @@ struct mapper {
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
 	uint64_t stopped_ns;	   /* of the world, before that */
 	struct pool nodes;
+	struct pool contexts, context_logs; /* of struct context, struct context_log */
+	struct map adopted; /* first half of an application's trace id -> struct trace */
 	uint64_t last_serial, last_stamp, last_goroutine;
+	int64_t generation_time; /* of the last event by the generation's own correction */
+	int64_t moved;		 /* see move_of() */
 	int64_t first_time, last_time, first_id_time;
 	struct wall_clock clock;	  /* of the current generation */
 	bool started, lacks_clock;	  /* some generation had none */
@@ -191,6 +205,7 @@ struct mapper {
 	struct span_event *event_scratch; /* events_per_span, for spans.c */
 	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
 	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
+	struct buf name;		  /* scratch, for spans.c */
 	struct mapper_summary sum;
 };
 
@@ -199,6 +214,8 @@ void nodes_release(struct mapper *m);
 MUST_CHECK enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
 				 struct trace **out, struct err *err);
 void trace_free(struct mapper *m, struct trace *t);
+/* Could it hold one more span without leaving out another? */
+bool trace_has_room(const struct trace *t);
 /*
  * An open task or region that begins at `start`. `parent` may be NULL. In a full
  * trace it comes out left_out: usable while open, then forgotten and counted.
@@ -228,6 +245,18 @@ static inline struct node *kept(struct node *n)
 	while (n && n->left_out)
 		n = n->parent;
 	return n;
+}
+
+/* The trace that the node's span is in, by what is known now. */
+static inline const uint8_t *trace_id_of(const struct node *n)
+{
+	return n->island ? n->island->context->trace_id : n->trace->id;
+}
+
+/* Tasks in the application's trace have a clock each: no capture has all of that trace. */
+static inline const struct wall_clock *clock_of(const struct node *n)
+{
+	return n->island ? &n->island->clock : &n->trace->clock;
 }
 
 static inline struct handle handle_to(struct node *n)
@@ -291,6 +320,12 @@ MUST_CHECK enum status map_task_end(struct mapper *m, const struct event *ev, st
 MUST_CHECK enum status map_region_begin(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_region_end(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_log(struct mapper *m, const struct event *ev, struct err *err);
+/* An open task, cut if nothing was known of it before; NULL: it ended, or is none. */
+MUST_CHECK enum status task_open(struct mapper *m, uint64_t id, struct node **out, struct err *err);
+/* A log as an event of the span it belongs to. `category` is of m->names. */
+MUST_CHECK enum status log_event(struct mapper *m, struct goroutine *g, uint64_t task, int64_t time,
+				 const struct pooled *category, struct slice message,
+				 struct err *err);
 MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_range(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_sync(struct mapper *m, const struct event *ev, struct err *err);

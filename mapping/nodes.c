@@ -34,6 +34,8 @@ static struct node *slot_new(struct mapper *m, struct err *err)
 		n->serial = ++m->last_serial;
 		n->lost_parent = NO_TASK;
 		n->goroutine = NO_GOROUTINE;
+		n->context_on = NO_GOROUTINE;
+		n->clock = m->clock;
 	}
 	return n;
 }
@@ -45,6 +47,8 @@ static void slot_free(struct mapper *m, struct node *n)
 	mem_free(n->events);
 	budget_free(&m->budgets, n->budget);
 	budget_free(&m->budgets, n->passed);
+	if (n->context)
+		pool_put(&m->contexts, n->context);
 	if (n->owns_name)
 		mem_free((void *)(uintptr_t)n->name); // NOLINT(performance-no-int-to-ptr)
 	n->serial = 0;
@@ -87,6 +91,8 @@ void trace_free(struct mapper *m, struct trace *t)
 		out_free(m, t->out);
 	mem_free(t->nodes);
 	mem_free(t->leaves);
+	if (t->adopted_key)
+		map_del(&m->adopted, t->adopted_key);
 	m->traces[t->index] = m->traces[--m->n_traces];
 	m->traces[t->index]->index = t->index;
 	mem_free(t);
@@ -100,6 +106,11 @@ static int64_t length_of(const struct node *n)
 static bool is_full(const struct trace *t)
 {
 	return t->n_nodes + t->n_leaves >= t->max_spans;
+}
+
+bool trace_has_room(const struct trace *t)
+{
+	return !is_full(t);
 }
 
 /* Leave out the shortest leaf if it is shorter than `length`; true: there is room. */
@@ -246,9 +257,12 @@ void node_identify(const struct mapper *m, struct node *n)
 
 	if (t->n_nodes && n == t->nodes[0] && !t->id_fixed)
 		id_trace(&m->seed, &key, t->id);
-	if (n->parent)
+	n->island = n->adopted ? n : n->parent ? n->parent->island : NULL;
+	if (n->adopted)
+		memcpy(n->parent_id, n->context->span_id, SPAN_ID_BYTES);
+	else if (n->parent)
 		memcpy(n->parent_id, n->parent->span_id, SPAN_ID_BYTES);
-	id_span(t->id, n->parent_id, &key, n->span_id);
+	id_span(trace_id_of(n), n->parent_id, &key, n->span_id);
 }
 
 /* Others may still refer to the tasks of a trace that is gone. */
@@ -258,9 +272,9 @@ static void remember(struct mapper *m, const struct node *n)
 
 	if (handle_get(r->node) != n)
 		return;
-	memcpy(r->trace_id, n->trace->id, TRACE_ID_BYTES);
+	memcpy(r->trace_id, trace_id_of(n), TRACE_ID_BYTES);
 	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
-	r->clock = n->trace->clock;
+	r->clock = *clock_of(n);
 }
 
 /* The longest wait below a node is its own too. */

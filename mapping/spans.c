@@ -5,12 +5,12 @@
 #include "base/utf8.h"
 #include "mapping/mapper_state.h"
 
-static uint64_t wall_time(const struct trace *t, int64_t time)
+static uint64_t wall_time(const struct node *n, int64_t time)
 {
 	int64_t wall;
 
 	/* Nonsense clocks give the first or last instant there is: order survives. */
-	if (__builtin_add_overflow(t->clock.offset, time, &wall))
+	if (__builtin_add_overflow(clock_of(n)->offset, time, &wall))
 		return time < 0 ? 0 : INT64_MAX;
 	return wall < 0 ? 0 : (uint64_t)wall;
 }
@@ -138,9 +138,18 @@ static void add_capture(struct attrs *a, const struct mapper *m)
 		attrs_str(a, KEY_CAPTURE_SOURCE, m->opt.source);
 }
 
-static struct slice name_of(const struct mapper *m, const struct node *n)
+/* Good until the next call. */
+static struct slice name_of(struct mapper *m, const struct node *n)
 {
-	return n->kind == NODE_WAIT ? reason_of(m, &n->wait)->name : pooled_slice(n->name);
+	if (n->kind == NODE_WAIT)
+		return reason_of(m, &n->wait)->name;
+	if (!n->adopted)
+		return pooled_slice(n->name);
+	/* The application's own span has the plain name. */
+	buf_clear(&m->name);
+	buf_str(&m->name, "runtime: ");
+	buf_slice(&m->name, pooled_slice(n->name));
+	return m->name.failed ? pooled_slice(n->name) : buf_view(&m->name);
 }
 
 static struct slice event_name_of(const struct mapper *m, const struct pending *p)
@@ -174,7 +183,7 @@ static void make_events(const struct mapper *m, const struct node *n)
 			add_wait(&a, m, &p->wait, p->goroutine);
 		attrs_sum(&a, KEY_CUT_ATTRIBUTES, a.n_cut);
 		out[i] = (struct span_event){
-			.time_unix_ns = wall_time(n->trace, p->time),
+			.time_unix_ns = wall_time(n, p->time),
 			.name = event_name_of(m, p),
 			.attrs = a.list,
 			.n_attrs = a.n,
@@ -187,6 +196,7 @@ static void count(struct mapper *m, const struct node *n)
 {
 	m->sum.spans++;
 	m->sum.tasks += n->kind == NODE_TASK;
+	m->sum.in_context += n->context != NULL;
 	m->sum.regions += n->kind == NODE_REGION;
 	m->sum.waits += n->kind == NODE_WAIT;
 	for (size_t i = 0; i < n->n_events; i++)
@@ -228,7 +238,7 @@ static void note_slowest(struct mapper *m, const struct node *n)
 	m->sum.slowest.any = true;
 	m->sum.slowest.duration_ns = length;
 	m->sum.slowest.cut = n->cut_start || n->cut_end;
-	memcpy(m->sum.slowest.trace_id, n->trace->id, TRACE_ID_BYTES);
+	memcpy(m->sum.slowest.trace_id, trace_id_of(n), TRACE_ID_BYTES);
 	log_escape(pooled_slice(n->name), m->sum.slowest.name, sizeof(m->sum.slowest.name));
 	if (!w->stopped)
 		return;
@@ -245,6 +255,23 @@ static enum span_scope scope_of(const struct node *n)
 	return n->kind == NODE_RANGE ? SCOPE_RUNTIME : SCOPE_TASK;
 }
 
+/* To the waker's span, or to the application's; true: there is one. */
+static bool add_link(const struct node *n, struct span_link *link)
+{
+	link->flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
+	if (n->kind == NODE_WAIT && n->wait.has_waker_span) {
+		memcpy(link->trace_id, n->wait.waker_trace, TRACE_ID_BYTES);
+		memcpy(link->span_id, n->wait.waker_span, SPAN_ID_BYTES);
+		return true;
+	}
+	if (!n->context || n->adopted)
+		return false;
+	memcpy(link->trace_id, n->context->trace_id, TRACE_ID_BYTES);
+	memcpy(link->span_id, n->context->span_id, SPAN_ID_BYTES);
+	link->flags = n->context->flags | SPAN_FLAG_HAS_IS_REMOTE;
+	return true;
+}
+
 enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 {
 	static const char *const kinds[] = { [NODE_TASK] = "task",
@@ -252,7 +279,7 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 					     [NODE_WAIT] = "wait",
 					     [NODE_RANGE] = "runtime",
 					     [NODE_CAPTURE] = "capture" };
-	struct span_link link = { .flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE };
+	struct span_link link = { .flags = 0 };
 	struct attrs a = { .list = m->span_attrs,
 			   .max = MAX_SPAN_ATTRS,
 			   .text_max = m->opt.attribute_length };
@@ -267,25 +294,23 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 	if (n->kind == NODE_CAPTURE)
 		add_capture(&a, m);
 	add_cut(&a, n);
-	if (!n->trace->clock.recorded)
+	if (!clock_of(n)->recorded)
 		attrs_str(&a, KEY_CLOCK, SLICE("file time"));
 	if (n->trace->nodes && n == n->trace->nodes[0])
 		attrs_sum(&a, KEY_DROPPED_SPANS, n->trace->left_out);
 	attrs_sum(&a, KEY_DROPPED_EVENTS, n->dropped_events);
 	attrs_sum(&a, KEY_CUT_ATTRIBUTES, a.n_cut);
 	make_events(m, n);
-	if (n->kind == NODE_WAIT && n->wait.has_waker_span) {
-		memcpy(link.trace_id, n->wait.waker_trace, TRACE_ID_BYTES);
-		memcpy(link.span_id, n->wait.waker_span, SPAN_ID_BYTES);
+	if (add_link(n, &link)) {
 		s.links = &link;
 		s.n_links = 1;
 	}
-	memcpy(s.trace_id, n->trace->id, TRACE_ID_BYTES);
+	memcpy(s.trace_id, trace_id_of(n), TRACE_ID_BYTES);
 	memcpy(s.span_id, n->span_id, SPAN_ID_BYTES);
 	memcpy(s.parent_id, n->parent_id, SPAN_ID_BYTES);
 	s.name = name_of(m, n);
-	s.start_unix_ns = wall_time(n->trace, n->start);
-	s.end_unix_ns = wall_time(n->trace, n->end);
+	s.start_unix_ns = wall_time(n, n->start);
+	s.end_unix_ns = wall_time(n, n->end);
 	s.flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
 	s.attrs = a.list;
 	s.n_attrs = a.n;

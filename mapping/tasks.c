@@ -83,54 +83,90 @@ static enum status cut_task(struct mapper *m, uint64_t id, struct node **out, st
 	return open_task(m, *out, id, SLICE("unknown task"), err);
 }
 
+/*
+ * A task below its parent, whether that is held, sent, or not in the capture; or
+ * with the application's span for a parent, in whatever trace that is.
+ */
+static enum status new_task(struct mapper *m, const struct event *ev, const struct context *c,
+			    struct node **out, struct err *err)
+{
+	uint64_t parent = event_parent_task(ev);
+	struct task_ref ref = { NULL, NULL };
+	enum status st;
+
+	if (parent != NO_TASK)
+		ref = find_task(m, parent);
+	if (c && m->opt.context == CONTEXT_ADOPT) {
+		struct trace *t = context_trace(m, c);
+
+		if (ref.node && !memcmp(trace_id_of(ref.node), c->trace_id, TRACE_ID_BYTES))
+			t = ref.node->trace;
+		else
+			ref.node = NULL;
+		if (t && trace_has_room(t))
+			return node_new(m, t, NODE_TASK, ref.node, ev->time, ev->wire_time, out,
+					err);
+		return new_root(m, ev->time, ev->wire_time, out, err);
+	}
+	if (ref.node)
+		return node_new(m, ref.node->trace, NODE_TASK, ref.node, ev->time, ev->wire_time,
+				out, err);
+	if (ref.sent)
+		return new_continued(m, ref.sent, NODE_TASK, ev->time, ev->wire_time, out, err);
+	st = new_root(m, ev->time, ev->wire_time, out, err);
+	if (!st)
+		(*out)->lost_parent = parent;
+	return st;
+}
+
+enum status task_open(struct mapper *m, uint64_t id, struct node **out, struct err *err)
+{
+	*out = map_get(&m->open_tasks, id);
+	if (*out || id == BACKGROUND_TASK || idset_has(&m->ended, id))
+		return ST_OK;
+	return cut_task(m, id, out, err);
+}
+
 enum status map_task_begin(struct mapper *m, const struct event *ev, struct err *err)
 {
-	uint64_t id = event_task(ev), parent = event_parent_task(ev);
-	struct task_ref ref = { NULL, NULL };
+	uint64_t id = event_task(ev);
+	struct context context;
 	struct goroutine *g;
 	struct node *n;
-	enum status st;
+	enum status st = goroutine_get(m, ev->g, &g, err);
+	bool known = !st && context_take(m, g, &context);
 
 	/* A log or region may have named it before, if its id was used again. */
 	n = map_get(&m->open_tasks, id);
-	if (n) {
+	if (!st && n) {
 		map_del(&m->open_tasks, id);
 		st = node_end(m, n, ev->time, err);
-		if (st)
-			return st;
 	}
-	if (parent != NO_TASK)
-		ref = find_task(m, parent);
-	if (ref.node)
-		st = node_new(m, ref.node->trace, NODE_TASK, ref.node, ev->time, ev->wire_time, &n,
-			      err);
-	else if (ref.sent)
-		st = new_continued(m, ref.sent, NODE_TASK, ev->time, ev->wire_time, &n, err);
-	else
-		st = new_root(m, ev->time, ev->wire_time, &n, err);
+	if (!st)
+		st = new_task(m, ev, known ? &context : NULL, &n, err);
 	if (st)
 		return st;
-	if (!ref.node && !ref.sent)
-		n->lost_parent = parent;
 	n->goroutine = ev->g;
 	st = open_task(m, n, id, event_name(ev), err);
-	if (!st)
-		st = goroutine_get(m, ev->g, &g, err);
+	if (!st && known)
+		st = context_apply(m, n, &context, err);
 	if (!st)
 		st = goroutine_push(g, n, err);
-	/* A region outside every task is no one's work. */
-	if (st || n->task == BACKGROUND_TASK)
-		return st;
-	return account_move(m, g, ev->time, err);
+	return st ? st : account_move(m, g, ev->time, err);
 }
 
 enum status map_task_end(struct mapper *m, const struct event *ev, struct err *err)
 {
 	uint64_t id = event_task(ev);
-	struct node *n = map_get(&m->open_tasks, id);
 	struct recent_task *r = &m->recent[id % RECENT_TASKS];
-	enum status st;
+	struct goroutine *g = goroutine_find(m, ev->g);
+	enum status st = g ? context_settle(m, g, err) : ST_OK;
+	struct node *n = map_get(&m->open_tasks, id);
 
+	if (!st && n)
+		st = context_settle_task(m, n, err);
+	if (st)
+		return st;
 	if (!n) {
 		/* Ended twice, or begun before the capture and never named until now. */
 		if (idset_has(&m->ended, id)) {
@@ -210,6 +246,8 @@ enum status map_region_begin(struct mapper *m, const struct event *ev, struct er
 	enum status st = goroutine_get(m, ev->g, &g, err);
 
 	if (!st)
+		st = context_settle(m, g, err);
+	if (!st)
 		st = new_region(m, g, event_task(ev), ev->time, ev->wire_time, &n, err);
 	if (!st)
 		st = node_set_name(m, n, event_name(ev), err);
@@ -229,6 +267,8 @@ enum status map_region_end(struct mapper *m, const struct event *ev, struct err 
 	struct node *n;
 	enum status st = goroutine_get(m, ev->g, &g, err);
 
+	if (!st)
+		st = context_settle(m, g, err);
 	if (st)
 		return st;
 	n = goroutine_region(g);
@@ -247,27 +287,21 @@ enum status map_region_end(struct mapper *m, const struct event *ev, struct err 
 	return node_end(m, n, ev->time, err);
 }
 
-enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
+enum status log_event(struct mapper *m, struct goroutine *g, uint64_t task, int64_t time,
+		      const struct pooled *category, struct slice message, struct err *err)
 {
-	struct slice message = event_log_message(ev), category = event_log_category(ev);
-	struct pending p = { .time = ev->time, .goroutine = ev->g };
+	struct pending p = { .time = time, .goroutine = g->id, .category = category };
 	const struct recent_task *sent;
-	struct goroutine *g;
 	struct node *place;
-	enum status st = goroutine_get(m, ev->g, &g, err);
+	enum status st = find_place(m, g, task, &place, &sent, err);
 
-	if (!st)
-		st = find_place(m, g, event_task(ev), &place, &sent, err);
-	if (!st && !place) {
+	if (st)
+		return st;
+	if (!place) {
 		/* The span it belongs to was sent: count it, an id is never sent twice. */
 		m->sum.dropped_events++;
 		return ST_OK;
 	}
-	if (!st)
-		st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &p.category,
-				    err);
-	if (st)
-		return st;
 	p.message = mem_alloc(sizeof(*p.message) + message.len);
 	if (!p.message)
 		return err_nomem(err, "a log message");
@@ -275,4 +309,23 @@ enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
 	if (message.len)
 		memcpy(p.message->text, message.ptr, message.len);
 	return node_add_event(m, place, &p, err);
+}
+
+enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct slice category = event_log_category(ev);
+	const struct pooled *name;
+	struct goroutine *g;
+	bool taken = false;
+	enum status st = goroutine_get(m, ev->g, &g, err);
+
+	if (!st)
+		st = context_settle(m, g, err);
+	if (!st)
+		st = context_log(m, g, ev, &taken, err);
+	if (st || taken || !m->opt.logs)
+		return st;
+	st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &name, err);
+	return st ? st
+		  : log_event(m, g, event_task(ev), ev->time, name, event_log_message(ev), err);
 }

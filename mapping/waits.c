@@ -69,7 +69,7 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	if (n) {
 		w->has_waker_span = true;
 		w->waker_node = handle_to(n);
-		memcpy(w->waker_trace, n->trace->id, TRACE_ID_BYTES);
+		memcpy(w->waker_trace, trace_id_of(n), TRACE_ID_BYTES);
 		memcpy(w->waker_span, n->span_id, SPAN_ID_BYTES);
 	}
 	return st;
@@ -155,6 +155,8 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 
 	if (in_flight(g))
 		st = wait_end(m, g, ev->time, false, err);
+	if (!st)
+		st = context_settle(m, g, err);
 	if (!st)
 		st = account_gone(m, g, ev->time, err);
 	for (size_t i = g->n_entries; !st && i > 0; i--) {

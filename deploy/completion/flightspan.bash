@@ -17,12 +17,20 @@ _flightspan()
 			mapfile -t COMPREPLY < <(compgen -W "otlp-json otlp-proto" -- "$word")
 			return
 			;;
+		--protocol)
+			mapfile -t COMPREPLY < <(compgen -W "http/protobuf http/json grpc" -- "$word")
+			return
+			;;
+		--compression)
+			mapfile -t COMPREPLY < <(compgen -W "gzip none zstd" -- "$word")
+			return
+			;;
 		--endpoint)
 			mapfile -t COMPREPLY < <(compgen -W "http://localhost:4318" -- "$word")
 			return
 			;;
 		esac
-		options="-c --config -o --output --format --endpoint --retry-for --strict -q --quiet --help"
+		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --strict -q --quiet --help"
 		;;
 	dump) options="--wire --help" ;;
 	stats) options="--json --help" ;;

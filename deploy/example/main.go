@@ -2,6 +2,7 @@
 // program for the execution trace, and how to keep a flight recorder that
 // writes a snapshot when a request was slow.
 //
+//	tracing.go   a task per request, or a span of OpenTelemetry that has one
 //	service.go   tasks, regions, logs, the stock lock, the fan-out
 //	recorder.go  the flight recorder and its snapshot files
 //	payment.go   the slow dependency, a fake
@@ -36,6 +37,7 @@ func run() error {
 	clients := flag.Int("drive", 0, "drive the service with this many own `clients`, at most 64")
 	driveFor := flag.Duration("drive-for", 30*time.Second, "how long to drive, at most 1h")
 	once := flag.Bool("once", false, "exit after the first snapshot and print its path")
+	otlp := flag.String("otlp", "", "export OpenTelemetry spans to this OTLP/HTTP `URL`, such as http://localhost:4318")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
@@ -60,8 +62,14 @@ func run() error {
 	}
 	defer payments.stop()
 
+	tracing, err := startTracing(*otlp)
+	if err != nil {
+		return err
+	}
+	defer tracing.stop()
+
 	mux := http.NewServeMux()
-	newService(payments.url, rec).routes(mux)
+	newService(payments.url, rec, tracing).routes(mux)
 	mux.HandleFunc("GET /debug/flightrecorder", rec.serve)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -27,6 +27,7 @@ type charge struct {
 
 type service struct {
 	rec        *recorder
+	tracing    *tracing
 	client     *http.Client
 	paymentURL string
 	cashier    chan charge
@@ -43,9 +44,10 @@ const maxOrders = 50
 
 var errSoldOut = errors.New("sold out")
 
-func newService(paymentURL string, rec *recorder) *service {
+func newService(paymentURL string, rec *recorder, t *tracing) *service {
 	s := &service{
 		rec:        rec,
+		tracing:    t,
 		client:     &http.Client{Timeout: 2 * time.Second},
 		paymentURL: paymentURL,
 		cashier:    make(chan charge),
@@ -66,16 +68,11 @@ func (s *service) routes(mux *http.ServeMux) {
 func (s *service) traced(name string, handle func(context.Context, *http.Request) (int, any)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		ctx, task := trace.NewTask(r.Context(), name)
+		ctx, end := s.tracing.begin(r, name)
 		defer func() {
-			task.End() // before the recorder looks, so that the snapshot has it
+			end() // before the recorder looks, so that the snapshot has it
 			s.rec.requestDone(time.Since(start))
 		}()
-
-		// Ties the task to the distributed trace that the caller is part of.
-		if parent := r.Header.Get("traceparent"); parent != "" {
-			trace.Log(ctx, "traceparent", parent)
-		}
 
 		status, answer := handle(ctx, r)
 		if err, ok := answer.(error); ok {

@@ -99,7 +99,7 @@ for option in --nope -x; do
 	try "convert $option" 2 "$E convert: unknown option $option; $usage_convert" \
 		convert "$option" "$small"
 done
-for option in -o --output --endpoint --retry-for -c --format; do
+for option in -o --output --endpoint --protocol --compression --retry-for -c --format; do
 	try "convert $option alone" 2 "$E convert: $option needs a value; $usage_convert" \
 		convert "$option"
 done
@@ -108,6 +108,14 @@ try "an unknown format" 2 \
 	convert --format xml "$small"
 try "an endpoint that is none" 2 "$E the endpoint must begin with http:// or https://" \
 	convert --endpoint localhost:4318 "$small"
+try "an unknown protocol" 2 \
+	"$E --protocol udp: key exporters[0].otlp.protocol: expected one of http/protobuf, http/json, grpc" \
+	convert --endpoint http://127.0.0.1:1 --protocol udp "$small"
+try "an unknown compression" 2 \
+	"$E --compression br: key exporters[0].otlp.compression: expected one of none, gzip, zstd" \
+	convert --endpoint http://127.0.0.1:1 --compression br "$small"
+try "a protocol for nobody" 2 "$E convert: --protocol needs --endpoint; $usage_convert" \
+	convert --protocol grpc "$small"
 for time in 20 -1s soon 99999999h; do
 	try "retry for $time" 2 \
 		"$E convert: --retry-for $time: expected a duration such as 90s; $usage_convert" \

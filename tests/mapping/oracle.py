@@ -31,6 +31,9 @@ RANGE = re.compile(r' Name=(".*") Scope=(?:Goroutine\((\d+)\))?')
 FRAME = re.compile(r'\t(\S.*) @ 0x[0-9a-f]+$')
 SYNC = re.compile(r' N=\d+ Trace=(-?\d+) Mono=\d+ Wall=(\S+)$')
 NO_TASK = 2 ** 64 - 1
+CATEGORIES = 'otel.traceparent', 'traceparent'
+TRACEPARENT = re.compile(r'(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})'
+                         r'-[0-9a-f]{2}(-.*)?', re.S)
 
 
 def unquote(text):
@@ -113,10 +116,34 @@ def wait_name(word, on):
 
 class Span:
     def __init__(self, kind, name, start, parent, offset, goroutine, task):
-        self.kind, self.name, self.start, self.parent = kind, name, start, parent
-        self.offset, self.goroutine, self.task = offset, goroutine, task
+        self.kind, self.plain_name, self.start, self.parent = kind, name, start, parent
+        self.own_offset, self.goroutine, self.task = offset, goroutine, task
+        self.app = None  # the application's trace and span that it is below
         self.end, self.cut_start, self.cut_end = None, False, False
         self.lost, self.events = None, collections.Counter()
+
+    @property
+    def offset(self):
+        """Wall minus trace time: of the generation in which its root began."""
+        return self.own_offset if self.app or not self.parent else self.parent.offset
+
+    @property
+    def name(self):
+        return 'runtime: ' + self.plain_name if self.app else self.plain_name
+
+    def app_trace(self):
+        """The trace id of the application's trace that it is in, or None."""
+        return self.app[1] if self.app else self.parent.app_trace() if self.parent else None
+
+    def above(self):
+        if self.app:
+            return self.app
+        return self.parent.key() if self.parent else None
+
+    def all_events(self):
+        return frozenset(collections.Counter(
+            (name, time + self.offset, message) for name, time, message in self.events
+            .elements()).items())
 
     def key(self):
         cut = {(0, 0): None, (1, 0): 'start', (0, 1): 'end', (1, 1): 'both'}
@@ -127,6 +154,7 @@ class Span:
 class Goroutine:
     def __init__(self):
         self.entries, self.inherited, self.wait, self.life = [], None, None, None
+        self.context = None  # a log of a traceparent: whose is it?
 
     def regions(self):
         return [s for s in self.entries if s.kind == 'region' and s.end is None]
@@ -155,8 +183,7 @@ class Mapping:
         return g
 
     def span(self, kind, name, start, parent, goroutine=None, task=None):
-        offset = parent.offset if parent else self.offset
-        s = Span(kind, name, start, parent, offset, goroutine, task)
+        s = Span(kind, name, start, parent, self.offset, goroutine, task)
         self.spans.append(s)
         return s
 
@@ -177,8 +204,13 @@ class Mapping:
             getattr(self, kind)(g, time, int(m[1]), unquote(m[2]))
         elif kind == 'Log':
             m = LOG.match(rest)
-            place = self.place(g, int(m[1]))
-            place.events[unquote(m[2]) or 'log', time + place.offset, unquote(m[3])] += 1
+            self.settle(g)
+            log = int(m[1]), time, unquote(m[2]), unquote(m[3])
+            t = TRACEPARENT.fullmatch(log[3])
+            if log[2] in CATEGORIES and t and (not t[4] or t[1] != '00') and len(log[3]) <= 128:
+                self.goroutines[g].context = (('app', t[2], t[3]), log)
+            else:
+                self.log(g, *log)
         elif kind == 'StateTransition' and rest.startswith(' GoID='):
             m = GO.match(rest)
             self.transition(g, time, int(m[1]), m[2], m[3], unquote(m[4]), stack)
@@ -201,10 +233,33 @@ class Mapping:
                 life.states[-1] = (t, part, 'ends')
             life.enter(time, 'running' if was else 'gc_assist')
 
+    def log(self, g, task, time, category, message):
+        self.place(g, task).events[category or 'log', time, message] += 1
+
+    def settle(self, g):
+        """No task began after the traceparent: it is about the task it stands on."""
+        if g not in self.goroutines or not self.goroutines[g].context:
+            return
+        app, log = self.goroutines[g].context
+        self.goroutines[g].context = None
+        if log[0] and log[0] not in self.tasks:
+            self.cut_task(log[0])
+        task = self.open_tasks.get(log[0])
+        if task and not task.app:
+            task.app = app
+        else:
+            self.log(g, *log)
+
     def TaskBegin(self, g, time, task, parent, name):
+        context, self.goroutines[g].context = self.goroutines[g].context, None
         above = self.tasks.get(parent) if parent != NO_TASK else None
         s = self.span('task', name, time, above, g, task)
-        if parent != NO_TASK and not above:
+        if context:
+            s.app = context[0]
+            # In another trace than its parent, it is none of that one's business.
+            if s.parent and s.parent.app_trace() != s.app[1]:
+                s.parent = None
+        elif parent != NO_TASK and not above:
             s.lost = parent
         self.tasks[task] = self.open_tasks[task] = s
         self.push(g, s)
@@ -222,6 +277,11 @@ class Mapping:
         return s
 
     def TaskEnd(self, g, time, task, parent, name):
+        self.settle(g)
+        for other in list(self.goroutines):
+            waiting = self.goroutines[other].context
+            if task in self.open_tasks and waiting and waiting[1][0] == task:
+                self.settle(other)
         if task not in self.open_tasks:
             if task in self.tasks:
                 return  # ended twice
@@ -237,9 +297,11 @@ class Mapping:
         return self.tasks.get(task) or self.cut_task(task)
 
     def RegionBegin(self, g, time, task, name):
+        self.settle(g)
         self.push(g, self.span('region', name, time, self.place(g, task), g, task))
 
     def RegionEnd(self, g, time, task, name):
+        self.settle(g)
         inner = self.goroutines[g].regions()
         if inner:
             inner[-1].end = time
@@ -256,6 +318,7 @@ class Mapping:
         if new == 'NotExist':
             if g.wait:
                 self.finish_wait(goid, time, False)
+            self.settle(goid)
             for s in g.regions():
                 s.end, s.cut_end = time, True
             g.life.end = time
@@ -291,7 +354,7 @@ class Mapping:
             s = self.span('wait', name, start, resident, goid)
             s.end, s.cut_end = time, cut
         elif time - start >= EVENTS_OVER and not cut:
-            resident.events[name, start + resident.offset, None] += 1
+            resident.events[name, start, None] += 1
 
     def range(self, g, kind, time, name):
         which = 'gc' if name.startswith('GC conc') else 'stw' if name.startswith('stop-') else None
@@ -310,6 +373,8 @@ class Mapping:
             setattr(self, which, (self.first if cut else time, None if g == -1 else g, cut))
 
     def finish(self):
+        for goid in sorted(self.goroutines):
+            self.settle(goid)
         for goid in sorted(self.goroutines):
             if self.goroutines[goid].wait:
                 self.finish_wait(goid, self.last, True)
@@ -369,7 +434,7 @@ def read_spans(path):
     out = collections.Counter()
     for (trace, span), (_, s) in spans.items():
         parent = s.get('parentSpanId')
-        above = keys[trace, parent] if parent else None
+        above = keys.get((trace, parent), ('app', trace, parent)) if parent else None
         events = collections.Counter()
         for e in s.get('events', []):
             a = attributes(e.get('attributes', []))
@@ -398,8 +463,8 @@ def main():
     found = read_spans(sys.argv[2])
     trimmed = {key for key, _, events, _ in found if events is None}
     for s in read_dump(sys.argv[1], sys.argv[3]):
-        events = None if s.key() in trimmed else frozenset(s.events.items())
-        expected[s.key(), s.parent.key() if s.parent else None, events, s.times] += 1
+        events = None if s.key() in trimmed else s.all_events()
+        expected[s.key(), s.above(), events, s.times] += 1
     missing, extra = expected - found, found - expected
     for title, some in (('expected but not sent', missing), ('sent but not expected', extra)):
         for item in sorted(some.elements(), key=repr)[:5]:

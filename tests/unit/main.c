@@ -16,6 +16,7 @@ static const struct {
 	{ "classify", classify_suite },
 	{ "compress", compress_suite },
 	{ "config", config_suite },
+	{ "context", context_suite },
 	{ "cursor", cursor_suite },
 	{ "damage", damage_suite },
 	{ "dist", dist_suite },
@@ -46,10 +47,12 @@ static const struct {
 	{ "otlp_json", otlp_json_suite },
 	{ "otlp_reply", otlp_reply_suite },
 	{ "otlp_split", otlp_split_suite },
+	{ "otlp_transcode", otlp_transcode_suite },
 	{ "residency", residency_suite },
 	{ "rules", rules_suite },
 	{ "schema", schema_suite },
 	{ "source", source_suite },
+	{ "span_file", span_file_suite },
 	{ "stackpool", stackpool_suite },
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },
@@ -57,6 +60,7 @@ static const struct {
 	{ "subst", subst_suite },
 	{ "tables", tables_suite },
 	{ "timesort", timesort_suite },
+	{ "transport", transport_suite },
 	{ "utf8", utf8_suite },
 };
 /* clang-format on */

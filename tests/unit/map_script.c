@@ -241,6 +241,8 @@ static void set(struct map_world *w, struct slice name, uint64_t v)
 		o->spans_over_ns = v;
 	if (slice_is(name, "events_over"))
 		o->events_over_ns = v;
+	if (slice_is(name, "context"))
+		o->context = (enum context_mode)v;
 	if (slice_is(name, "fallback"))
 		o->fallback_offset_ns = (int64_t)v;
 }

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,23 +20,28 @@ bool otlp_server_available(void)
 	return access(program(), X_OK) == 0;
 }
 
-static void run(int in, int out, const char *script, int max, const char *cert)
+static void run(int in, int out, const char *script, const char *const *options)
 {
-	char limit[16];
+	const char *argv[16] = { program(), "-script", script };
 
-	snprintf(limit, sizeof(limit), "%d", max);
+	for (size_t i = 3; options && *options && i + 1 < sizeof(argv) / sizeof(argv[0]); i++)
+		argv[i] = *options++;
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
-	execl(program(), program(), "-script", script, "-max", limit, "-tls", cert, (char *)NULL);
+	execv(program(), (char **)(uintptr_t)argv); // NOLINT(performance-no-int-to-ptr)
 	_exit(127);
 }
 
 void otlp_server_start(struct otlp_server *s, const char *script, int max)
 {
-	otlp_server_start_tls(s, script, max, "");
+	char limit[16];
+	const char *const options[] = { "-max", limit, NULL };
+
+	snprintf(limit, sizeof(limit), "%d", max);
+	otlp_server_start_with(s, script, options);
 }
 
-void otlp_server_start_tls(struct otlp_server *s, const char *script, int max, const char *cert)
+void otlp_server_start_with(struct otlp_server *s, const char *script, const char *const *options)
 {
 	int in[2], out[2];
 
@@ -44,7 +50,7 @@ void otlp_server_start_tls(struct otlp_server *s, const char *script, int max, c
 	fcntl(out[0], F_SETFD, FD_CLOEXEC);
 	s->pid = fork();
 	if (s->pid == 0)
-		run(in[0], out[1], script, max, cert);
+		run(in[0], out[1], script, options);
 	close(in[0]);
 	close(out[1]);
 	s->stdin_fd = in[1];

@@ -26,8 +26,8 @@ bool otlp_server_available(void);
 
 /* `script`: JSON array of steps, see the server. `max`: largest body taken, 0 for any. */
 void otlp_server_start(struct otlp_server *s, const char *script, int max);
-/* The same over TLS; its own certificate is written to the file `cert` as PEM. */
-void otlp_server_start_tls(struct otlp_server *s, const char *script, int max, const char *cert);
+/* With options of the server's command line, up to a NULL. */
+void otlp_server_start_with(struct otlp_server *s, const char *script, const char *const *options);
 void otlp_server_stop(struct otlp_server *s);
 
 /*

@@ -17,6 +17,7 @@ Suite *buf_suite(void);
 Suite *classify_suite(void);
 Suite *compress_suite(void);
 Suite *config_suite(void);
+Suite *context_suite(void);
 Suite *cursor_suite(void);
 Suite *damage_suite(void);
 Suite *dist_suite(void);
@@ -47,10 +48,12 @@ Suite *otlp_http_failures_suite(void);
 Suite *otlp_json_suite(void);
 Suite *otlp_reply_suite(void);
 Suite *otlp_split_suite(void);
+Suite *otlp_transcode_suite(void);
 Suite *residency_suite(void);
 Suite *rules_suite(void);
 Suite *schema_suite(void);
 Suite *source_suite(void);
+Suite *span_file_suite(void);
 Suite *stackpool_suite(void);
 Suite *stats_suite(void);
 Suite *stats_print_suite(void);
@@ -58,6 +61,7 @@ Suite *stream_suite(void);
 Suite *subst_suite(void);
 Suite *tables_suite(void);
 Suite *timesort_suite(void);
+Suite *transport_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */

@@ -135,6 +135,8 @@ static const struct {
 } grpc_rows[] = {
 	{ 0, 200, 0, false, "", SEND_ACCEPTED },
 	{ 0, 200, GRPC_NONE, false, "", SEND_TRANSPORT },
+	{ 23, 200, GRPC_NONE, false, "", SEND_ACCEPTED },
+	{ 23, 503, GRPC_NONE, false, "", SEND_RETRY },
 	{ 92, 200, 0, false, "", SEND_TRANSPORT },
 	{ 92, 200, GRPC_NONE, false, "", SEND_TRANSPORT },
 	{ 92, 0, GRPC_NONE, false, "", SEND_TRANSPORT },

@@ -180,7 +180,7 @@ START_TEST(only_known_receivers_are_trusted)
 	char url[64];
 
 	close(mkstemp(cert));
-	otlp_server_start_tls(&fx.server, "[]", 0, cert);
+	otlp_server_start_with(&fx.server, "[]", (const char *const[]){ "-tls", cert, NULL });
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d", fx.server.port);
 	set.otlp.endpoint = url;
 	set.clock = &fake_clock_functions;

@@ -1,3 +1,3 @@
 module otlpserver
 
-go 1.19
+go 1.25
