@@ -39,6 +39,9 @@
 #define MAX_RESIDENCY_DEPTH ((size_t)1 << 20)	 /* open tasks and regions of a goroutine */
 #define MAX_HELD_SUMS ((size_t)1 << 27)		 /* waits by reason, of all spans not sent yet */
 #define MAX_COUNTED_GOROUTINES ((size_t)1 << 16) /* told apart in one span's number of them */
+#define MAX_HISTORY ((size_t)1 << 17)		 /* stops of goroutines that are remembered */
+#define MAX_PATH_STEPS ((size_t)1 << 15)	 /* stops on one task's critical path */
+#define MAX_PATH_SEGMENTS ((size_t)1 << 14)	 /* stretches of it that mark spans */
 #define RECENT_TASKS ((size_t)1 << 14)		 /* ended tasks whose ids are remembered */
 
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */

@@ -36,6 +36,11 @@ static inline void attrs_int(struct attrs *a, enum attribute_key key, int64_t v)
 	attrs_named(a, key_names[key], v);
 }
 
+static inline void attrs_true(struct attrs *a, enum attribute_key key)
+{
+	*attrs_next(a) = (struct attr){ .key = key_names[key], .type = ATTR_BOOL, .b = true };
+}
+
 /* Most sums are zero: those are not told. */
 static inline void attrs_sum(struct attrs *a, enum attribute_key key, uint64_t v)
 {

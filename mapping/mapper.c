@@ -46,6 +46,9 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
 	budget_pools_init(&m->budgets);
+	history_init(&m->history);
+	pool_init(&m->paths, sizeof(struct path), MAX_HELD_SPANS, "critical paths");
+	buf_init(&m->words, MAX_SPAN_BYTES);
 	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
 	pool_init(&m->contexts, sizeof(struct context), MAX_HELD_SPANS, "spans");
 	pool_init(&m->context_logs, sizeof(struct context_log), MAX_GOROUTINES, "goroutines");
@@ -55,7 +58,8 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	m->attr_scratch =
 		mem_alloc(options->events_per_span * MAX_EVENT_ATTRS * sizeof(*m->attr_scratch));
 	m->span_attrs = mem_alloc(MAX_SPAN_ATTRS * sizeof(*m->span_attrs));
-	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs) {
+	m->hex = mem_alloc((options->events_per_span + (size_t)1) * sizeof(*m->hex));
+	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs || !m->hex) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
 		return NULL;
@@ -85,6 +89,11 @@ void mapper_free(struct mapper *m)
 	budget_clear(&m->budgets, &m->outside);
 	budget_pools_release(&m->budgets);
 	reasons_release(&m->reasons);
+	history_release(&m->history);
+	pool_release(&m->paths);
+	mem_free(m->segments);
+	mem_free(m->hex);
+	buf_release(&m->words);
 	mem_free(m->event_scratch);
 	mem_free(m->attr_scratch);
 	mem_free(m->span_attrs);
@@ -195,22 +204,12 @@ static enum status open_nodes(const struct mapper *m, struct node ***list, size_
 	return st;
 }
 
-/*
- * Links follow what their targets are called now that all are cut. One that was
- * sent before keeps the id of the whole span: a later capture, with all of it,
- * sends that id.
- */
-static void fix_links(struct trace *t)
+/* What a task that the capture's end cuts has been doing, on the goroutine that began it. */
+static enum status cut_path(struct mapper *m, struct node *n, struct err *err)
 {
-	for (size_t i = 0; i < t->n_leaves; i++) {
-		struct wait *w = &t->leaves[i]->wait;
-		const struct node *waker = handle_get(w->waker_node);
+	struct goroutine *g = n->kind == NODE_TASK ? goroutine_find(m, n->goroutine) : NULL;
 
-		if (!waker)
-			continue;
-		memcpy(w->waker_trace, trace_id_of(waker), TRACE_ID_BYTES);
-		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
-	}
+	return g ? critical_path(m, n, g, m->last_time, err) : ST_OK;
 }
 
 /*
@@ -229,6 +228,8 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 		open[i]->end = m->last_time;
 		m->sum.cut_tasks += open[i]->kind == NODE_TASK;
 	}
+	for (size_t i = 0; !st && i < n; i++)
+		st = cut_path(m, open[i], err);
 	/* The inner ones first: none ends above an open one then. */
 	for (size_t i = 0; !st && i < m->n_traces; i++)
 		for (struct node *x = m->traces[i]->out; !st && x; x = x->out_next)
@@ -238,7 +239,7 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 	for (size_t i = 0; !st && i < m->n_traces; i++)
 		trace_identify(m, m->traces[i]);
 	for (size_t i = 0; !st && i < m->n_traces; i++)
-		fix_links(m->traces[i]);
+		trace_fix_links(m->traces[i]);
 	for (size_t i = 0; !st && i < n; i++)
 		st = node_end(m, open[i], m->last_time, err);
 	mem_free(open);

@@ -24,6 +24,7 @@
 #include "mapping/attrs.h"
 #include "mapping/budget.h"
 #include "mapping/context.h"
+#include "mapping/history.h"
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
@@ -57,9 +58,11 @@ struct wait {
 	bool syscall;
 	bool inherited;	     /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below */
+	bool told;	     /* whoever knows the whole of this span's trace knows that span */
+	const struct pooled *waker_name; /* of that span; NULL: too many names */
 	struct handle waker_node;
 	uint8_t waker_trace[TRACE_ID_BYTES],
-		waker_span[SPAN_ID_BYTES]; /* as of then: fix_links() */
+		waker_span[SPAN_ID_BYTES]; /* as of then: trace_fix_links() */
 };
 
 /* Something that becomes a span event. */
@@ -73,6 +76,7 @@ struct pending {
 
 /* Room for the attributes of any event or span: three families of sums by reason. */
 #define MAX_EVENT_ATTRS 16u
+#define WAKER_HEX (2 * (TRACE_ID_BYTES + SPAN_ID_BYTES)) /* digits of its ids */
 #define MAX_SPAN_ATTRS (64 + 4 * MAX_REASONS)
 
 struct trace;
@@ -109,8 +113,10 @@ struct node {
 	size_t n_open_below;	     /* whose open_parent it is */
 	uint64_t stamp;		     /* scratch */
 	uint64_t stw_ns;	     /* of the world, until the node's begin; then: during it */
-	uint32_t n_goroutines;	     /* that worked for it or below it; once accounted */
-	bool accounted;		     /* nothing is added to its budget any more */
+	bool critical;		     /* it is on the critical path of the task at the top */
+	struct path *path;     /* owned; a task's, or of a wait: what its waker did; or NULL */
+	uint32_t n_goroutines; /* that worked for it or below it; once accounted */
+	bool accounted;	       /* nothing is added to its budget any more */
 	struct node *out_next, **out_link; /* in its trace's list, if it is left out */
 	struct pending *events;
 	size_t n_events, cap_events;
@@ -146,6 +152,7 @@ struct goroutine {
 	struct context_log *context; /* a traceparent whose task is not certain yet, or NULL */
 	struct node *waiting_for;    /* of the wait in flight, whose trace is held; NULL: none is */
 	struct wait wait;
+	struct track track;
 	/* account.c */
 	int64_t since;			   /* its time is charged until then */
 	uint8_t state;			   /* enum go_state; running if it was not told */
@@ -182,6 +189,9 @@ struct mapper {
 	struct budget_pools budgets;
 	struct budget outside;	  /* the time of goroutines that work for nobody */
 	struct goroutine *ghosts; /* linked by ghost_next */
+	struct history history;
+	struct pool paths;
+	struct segment *segments; /* MAX_PATH_SEGMENTS: scratch */
 	struct map goroutines;	  /* id -> struct goroutine */
 	struct map open_tasks;	  /* id -> struct node */
 	struct idset ended;
@@ -205,7 +215,8 @@ struct mapper {
 	struct span_event *event_scratch; /* events_per_span, for spans.c */
 	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
 	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
-	struct buf name;		  /* scratch, for spans.c */
+	struct buf name, words;		  /* scratch, for spans.c */
+	uint8_t (*hex)[WAKER_HEX];	  /* events_per_span + 1: scratch */
 	struct mapper_summary sum;
 };
 
@@ -230,7 +241,12 @@ MUST_CHECK enum status node_set_name(struct mapper *m, struct node *n, struct sl
 				     struct err *err);
 /* Compute the ids by what is known now: parents' ids first. */
 void node_identify(const struct mapper *m, struct node *n);
-/* The same for all of a trace. */
+/*
+ * Links follow what their targets are called now. One that was sent before keeps
+ * the id of the whole span: a later capture, with all of it, sends that id.
+ */
+void trace_fix_links(struct trace *t);
+/* Compute the ids of all of a trace, and what links to it says. */
 void trace_identify(const struct mapper *m, struct trace *t);
 /* End it; sends its trace when nothing in that is open any more. */
 MUST_CHECK enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
@@ -243,6 +259,14 @@ MUST_CHECK enum status node_add_event(struct mapper *m, struct node *n, const st
 static inline struct node *kept(struct node *n)
 {
 	while (n && n->left_out)
+		n = n->parent;
+	return n;
+}
+
+/* The node that has none above it. */
+static inline const struct node *top_of(const struct node *n)
+{
+	while (n->parent)
 		n = n->parent;
 	return n;
 }
@@ -313,6 +337,15 @@ MUST_CHECK enum status account_bury(struct mapper *m, struct goroutine *g, int64
 MUST_CHECK enum status account_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
 /* How long the world was stopped, from the capture's begin until now. */
 uint64_t account_stw(const struct mapper *m, int64_t now);
+
+/* critical.c */
+/* The path of a task that has ended, or is cut, at `end`, back from goroutine g. */
+MUST_CHECK enum status critical_path(struct mapper *m, struct node *task, const struct goroutine *g,
+				     int64_t end, struct err *err);
+/* What the waker of a stop did since the stop began. */
+MUST_CHECK enum status waker_path(struct mapper *m, const struct stop *stop, struct path **out,
+				  struct err *err);
+void path_free(struct mapper *m, struct path *p);
 
 /* tasks.c, waits.c, capture.c: one function per event kind. */
 MUST_CHECK enum status map_task_begin(struct mapper *m, const struct event *ev, struct err *err);

@@ -1,4 +1,6 @@
 /* Nodes and traces: their memory, their limits, and sending them. */
+#include <xxhash.h>
+
 #include "base/limits.h"
 #include "base/mem.h"
 #include "mapping/mapper_state.h"
@@ -47,6 +49,7 @@ static void slot_free(struct mapper *m, struct node *n)
 	mem_free(n->events);
 	budget_free(&m->budgets, n->budget);
 	budget_free(&m->budgets, n->passed);
+	path_free(m, n->path);
 	if (n->context)
 		pool_put(&m->contexts, n->context);
 	if (n->owns_name)
@@ -223,6 +226,41 @@ enum status node_set_name(struct mapper *m, struct node *n, struct slice name, s
 	return ST_OK;
 }
 
+/* Of sums in whatever order, by their reasons' names: numbers differ between captures. */
+static uint64_t reasons_digest(const struct mapper *m, const struct reason_sum *sums)
+{
+	uint64_t all = 0;
+
+	for (; sums; sums = sums->next) {
+		struct slice key = m->reasons.list[sums->reason].key;
+
+		all += XXH3_64bits_withSeed(key.ptr, key.len, sums->ns);
+	}
+	return all;
+}
+
+/* A number for all that is told of a wait's waker but does not happen in its trace; or 0. */
+static uint64_t waker_digest(const struct mapper *m, const struct node *n)
+{
+	const struct wait *w = &n->wait;
+	uint8_t ids[TRACE_ID_BYTES + SPAN_ID_BYTES] = { 0 };
+	uint64_t all = 0;
+
+	if (w->has_waker_span) {
+		memcpy(ids, w->waker_trace, TRACE_ID_BYTES);
+		memcpy(ids + TRACE_ID_BYTES, w->waker_span, SPAN_ID_BYTES);
+		all = XXH3_64bits(ids, sizeof(ids));
+		if (w->waker_name)
+			all += XXH3_64bits(w->waker_name->text, w->waker_name->len);
+	}
+	if (n->path) {
+		for (unsigned int i = 0; i < N_BUDGET_PARTS; i++)
+			all = XXH3_64bits_withSeed("part", 4, all + n->path->sums.ns[i]);
+		all += n->path->unknown_ns + reasons_digest(m, n->path->sums.reasons);
+	}
+	return all;
+}
+
 static struct id_key key_of(const struct mapper *m, const struct node *n)
 {
 	static const enum id_kind kinds[] = { [NODE_TASK] = ID_TASK,
@@ -236,6 +274,9 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	key.number = n->kind == NODE_TASK ? n->task : (uint64_t)n->goroutine;
 	if (n->kind == NODE_REGION)
 		key.number2 = n->task;
+	/* What one capture knows of the waker, another that begins later may not. */
+	if (n->kind == NODE_WAIT)
+		key.number2 = waker_digest(m, n);
 	/* Snapshots that begin with the same generation end where they were taken. */
 	if (n->kind == NODE_CAPTURE)
 		key.number2 = (uint64_t)n->end;
@@ -286,10 +327,24 @@ static void fold_longest(struct node *n)
 		n->parent->longest = n->longest;
 }
 
+void trace_fix_links(struct trace *t)
+{
+	for (size_t i = 0; i < t->n_leaves; i++) {
+		struct wait *w = &t->leaves[i]->wait;
+		const struct node *waker = handle_get(w->waker_node);
+
+		if (!waker)
+			continue;
+		memcpy(w->waker_trace, trace_id_of(waker), TRACE_ID_BYTES);
+		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
+	}
+}
+
 void trace_identify(const struct mapper *m, struct trace *t)
 {
 	for (size_t i = 0; i < t->n_nodes; i++)
 		node_identify(m, t->nodes[i]);
+	trace_fix_links(t);
 	for (size_t i = 0; i < t->n_leaves; i++)
 		node_identify(m, t->leaves[i]);
 }

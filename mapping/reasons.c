@@ -86,6 +86,17 @@ static struct slice part(const struct reason *r, size_t from, size_t to)
 	return (struct slice){ r->memory + from, to - from };
 }
 
+static bool is_held(struct slice word)
+{
+	static const char *const words[] = { COND_FAMILY, COND_WORD, "chan send", "chan receive",
+					     "select" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (slice_is(word, words[i]))
+			return true;
+	return false;
+}
+
 /* Append one; its texts are in memory of its own. */
 static enum status add(struct reasons *r, struct slice word, enum wait_detail detail, uint8_t *out,
 		       struct err *err)
@@ -105,7 +116,7 @@ static enum status add(struct reasons *r, struct slice word, enum wait_detail de
 		buf_release(&b);
 		return st;
 	}
-	*new = (struct reason){ .detail = detail, .raw = (uint8_t)r->n };
+	*new = (struct reason){ .detail = detail, .raw = (uint8_t)r->n, .held = is_held(word) };
 	new->memory = mem_realloc(b.ptr, b.len);
 	if (!new->memory) {
 		buf_release(&b);

@@ -37,6 +37,7 @@ struct reason {
 	struct slice word; /* the runtime's */
 	struct slice name; /* of a span: the word and the detail */
 	enum wait_detail detail;
+	bool held;			 /* a wait on a lock or channel: somebody kept it waiting */
 	uint8_t raw;			 /* the reason without the detail; itself if it has none */
 	uint8_t refined[N_WAIT_DETAILS]; /* of a raw one: its refined ones, or 0 */
 	struct slice key;		 /* the word inside attribute names */

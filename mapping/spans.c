@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "mapping/explain.h"
 #include "mapping/mapper_state.h"
 
 static uint64_t wall_time(const struct node *n, int64_t time)
@@ -59,6 +60,29 @@ static void add_wait(struct attrs *a, const struct mapper *m, const struct wait 
 	add_stack(a, m, KEY_WAKER_STACK, w->waker_stack);
 }
 
+static struct slice hex_of(uint8_t *to, const uint8_t *id, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		to[2 * i] = (uint8_t)digits[id[i] >> 4];
+		to[2 * i + 1] = (uint8_t)digits[id[i] & 0xf];
+	}
+	return (struct slice){ to, 2 * n };
+}
+
+/* The span that the waker worked for; `hex` is scratch that lasts as long as the span. */
+static void add_waker_span(struct attrs *a, const struct node *n, const struct wait *w,
+			   uint8_t *hex)
+{
+	if (w->waker_name)
+		attrs_str(a, KEY_WAKER_SPAN, pooled_slice(w->waker_name));
+	if (memcmp(w->waker_trace, trace_id_of(n), TRACE_ID_BYTES) != 0)
+		attrs_str(a, KEY_WAKER_TRACE_ID, hex_of(hex, w->waker_trace, TRACE_ID_BYTES));
+	attrs_str(a, KEY_WAKER_SPAN_ID,
+		  hex_of(hex + 2 * (size_t)TRACE_ID_BYTES, w->waker_span, SPAN_ID_BYTES));
+}
+
 static void add_node(struct attrs *a, const struct node *n)
 {
 	if (n->kind == NODE_TASK || (n->kind == NODE_REGION && n->task != BACKGROUND_TASK))
@@ -69,31 +93,66 @@ static void add_node(struct attrs *a, const struct node *n)
 		attrs_int(a, KEY_PARENT_TASK_ID, (int64_t)n->lost_parent);
 }
 
-/* By the runtime's words, then by what the stacks add; both in the order of the table. */
-static void add_reasons(struct attrs *a, const struct mapper *m, const struct reason_sum *sums)
-{
-	struct {
-		uint64_t ns, count;
-	} sum[MAX_REASONS] = { { 0 } };
+struct sum {
+	uint64_t ns, count;
+};
 
+/* A chain of sums by reason; those with a detail are in their word's sum too. */
+static void spread(const struct mapper *m, const struct reason_sum *sums, struct sum *out)
+{
 	for (const struct reason_sum *s = sums; s; s = s->next) {
 		uint8_t raw = m->reasons.list[s->reason].raw;
 
-		sum[s->reason].ns += s->ns;
-		sum[s->reason].count += s->count;
+		out[s->reason].ns += s->ns;
+		out[s->reason].count += s->count;
 		if (raw == s->reason)
 			continue;
-		sum[raw].ns += s->ns;
-		sum[raw].count += s->count;
+		out[raw].ns += s->ns;
+		out[raw].count += s->count;
 	}
+}
+
+/* In the order of the table. */
+static void add_reasons(struct attrs *a, const struct mapper *m, const struct reason_sum *sums,
+			enum reason_key family)
+{
+	struct sum sum[MAX_REASONS] = { { 0 } };
+
+	spread(m, sums, sum);
 	for (size_t i = 0; i < m->reasons.n; i++) {
 		const struct reason *r = &m->reasons.list[i];
 
+		/* What a goroutine of another trace worked for decides on its details. */
+		if (family == REASON_KEY_CRITICAL && r->detail && r->detail != DETAIL_COND)
+			continue;
 		if (sum[i].ns)
-			attrs_named(a, r->keys[REASON_KEY_TIME], (int64_t)sum[i].ns);
+			attrs_named(a, r->keys[family], (int64_t)sum[i].ns);
 		if (sum[i].count)
 			attrs_named(a, r->keys[REASON_KEY_COUNT], (int64_t)sum[i].count);
 	}
+}
+
+/* Of a task: its critical path; of a wait: what the waker did meanwhile. */
+static void add_path(struct attrs *a, const struct mapper *m, const struct node *n)
+{
+	static const enum attribute_key keys[2][N_BUDGET_PARTS] = {
+		{ [PART_RUNNING] = KEY_CRITICAL_RUNNING,
+		  [PART_RUNNABLE] = KEY_CRITICAL_RUNNABLE,
+		  [PART_SYSCALL] = KEY_CRITICAL_SYSCALL,
+		  [PART_BLOCKED] = KEY_CRITICAL_BLOCKED },
+		{ [PART_RUNNING] = KEY_WAKER_RUNNING,
+		  [PART_RUNNABLE] = KEY_WAKER_RUNNABLE,
+		  [PART_SYSCALL] = KEY_WAKER_SYSCALL,
+		  [PART_BLOCKED] = KEY_WAKER_BLOCKED },
+	};
+	bool waker = n->kind == NODE_WAIT;
+
+	for (int i = 0; i < N_BUDGET_PARTS; i++)
+		attrs_sum(a, keys[waker][i], n->path->sums.ns[i]);
+	add_reasons(a, m, n->path->sums.reasons, waker ? REASON_KEY_WAKER : REASON_KEY_CRITICAL);
+	attrs_sum(a, waker ? KEY_WAKER_UNKNOWN : KEY_CRITICAL_UNKNOWN, n->path->unknown_ns);
+	if (!waker)
+		attrs_sum(a, KEY_CRITICAL_OTHERS, n->path->others_ns);
 }
 
 static void add_budget(struct attrs *a, const struct mapper *m, const struct budget *b)
@@ -115,7 +174,7 @@ static void add_budget(struct attrs *a, const struct mapper *m, const struct bud
 		attrs_sum(a, keys[i].count, b->count[i]);
 	}
 	attrs_sum(a, KEY_TIME_ABSENT, b->ns[PART_ABSENT]);
-	add_reasons(a, m, b->reasons);
+	add_reasons(a, m, b->reasons, REASON_KEY_TIME);
 }
 
 /* The time of those who worked for a task or region; of a capture, of those who did for none. */
@@ -181,6 +240,8 @@ static void make_events(const struct mapper *m, const struct node *n)
 			attrs_str(&a, KEY_MESSAGE, pooled_slice(p->message));
 		else
 			add_wait(&a, m, &p->wait, p->goroutine);
+		if (!p->message && p->wait.told)
+			add_waker_span(&a, n, &p->wait, m->hex[i]);
 		attrs_sum(&a, KEY_CUT_ATTRIBUTES, a.n_cut);
 		out[i] = (struct span_event){
 			.time_unix_ns = wall_time(n, p->time),
@@ -290,7 +351,15 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 		add_wait(&a, m, &n->wait, n->goroutine);
 	else
 		add_node(&a, n);
+	if (n->kind == NODE_WAIT && n->wait.has_waker_span)
+		add_waker_span(&a, n, &n->wait, m->hex[m->opt.events_per_span]);
 	add_times(&a, m, n);
+	if (n->path)
+		add_path(&a, m, n);
+	if (n->kind == NODE_WAIT && n->path)
+		explain(m, n, &a);
+	if (n->critical)
+		attrs_true(&a, KEY_CRITICAL);
 	if (n->kind == NODE_CAPTURE)
 		add_capture(&a, m);
 	add_cut(&a, n);

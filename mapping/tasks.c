@@ -182,6 +182,8 @@ enum status map_task_end(struct mapper *m, const struct event *ev, struct err *e
 	if (n->left_out)
 		r->node = (struct handle){ NULL, 0 };
 	st = idset_add(&m->ended, id, err);
+	if (!st && g)
+		st = critical_path(m, n, g, ev->time, err);
 	return st ? st : node_end(m, n, ev->time, err);
 }
 

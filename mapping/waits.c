@@ -26,6 +26,32 @@ static void wait_begin(struct goroutine *g, const struct event *ev, uint8_t reas
 	n->trace->n_open++;
 }
 
+/* Before it is known who waits for whom: the history that paths lead back through. */
+static enum status follow(struct mapper *m, struct goroutine *g, const struct event *ev,
+			  uint8_t reason, struct err *err)
+{
+	const struct goroutine *by = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
+	struct track *t = &g->track;
+
+	if (ev->to == GO_RUNNING)
+		/* Only a task's path and waits for a task are looked up: the capture has a trace.
+		 */
+		return track_run(&m->history, t, m->n_traces > 1, ev->time, err);
+	if (ev->from == GO_NOT_EXIST)
+		track_stop(t, STOP_BIRTH, REASON_COROUTINE, ev->time);
+	else if (ev->to == GO_WAITING)
+		track_stop(t, STOP_WAIT, reason, ev->time);
+	else if (ev->to == GO_SYSCALL)
+		track_stop(t, STOP_SYSCALL, REASON_SYSCALL, ev->time);
+	else if (ev->from == GO_RUNNING)
+		track_stop(t, STOP_PREEMPTED, REASON_OTHER, ev->time);
+	if (ev->from == GO_NOT_EXIST || ev->from == GO_WAITING)
+		track_ready(t, ev->g, by ? &by->track : NULL, ev->time);
+	else if (ev->from == GO_SYSCALL)
+		track_ready(t, ev->g, NULL, ev->time);
+	return ST_OK;
+}
+
 /* It does not run any more: why, and where if somebody wants to know. */
 static enum status stops(struct mapper *m, struct goroutine *g, const struct event *ev,
 			 struct err *err)
@@ -44,10 +70,23 @@ static enum status stops(struct mapper *m, struct goroutine *g, const struct eve
 			st = reasons_refine(&m->reasons, reason, stack->detail, &reason, err);
 	}
 	if (!st)
+		st = follow(m, g, ev, reason, err);
+	if (!st)
 		st = account_state(m, g, ev->to, reason, ev->time, err);
 	if (!st && g->resident)
 		wait_begin(g, ev, reason, stack);
 	return st;
+}
+
+/*
+ * Does every capture that has the whole trace of the one know the span of the other,
+ * under the same id? Not if that began earlier: a capture may begin in between.
+ */
+static bool is_known_with(const struct node *other, const struct node *one)
+{
+	const struct node *a = top_of(other), *b = top_of(one);
+
+	return a == b || (a->start >= b->start && !a->cut_start && !other->trace->continued);
 }
 
 /* Somebody made it runnable: who, from where, and for which span that one works. */
@@ -68,7 +107,9 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	n = waker ? kept(waker->resident) : NULL;
 	if (n) {
 		w->has_waker_span = true;
+		w->told = is_known_with(n, g->waiting_for);
 		w->waker_node = handle_to(n);
+		w->waker_name = n->owns_name ? NULL : n->name;
 		memcpy(w->waker_trace, trace_id_of(n), TRACE_ID_BYTES);
 		memcpy(w->waker_span, n->span_id, SPAN_ID_BYTES);
 	}
@@ -94,7 +135,8 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 	uint64_t length = (uint64_t)(end - w->stopped);
 	enum status st = ST_OK;
 
-	if (length >= m->opt.spans_over_ns) {
+	/* One that is cut may have lasted however long: it has an id of its own that says so. */
+	if (length >= m->opt.spans_over_ns || (cut && length >= m->opt.events_over_ns)) {
 		struct node *leaf;
 
 		st = leaf_new(m, n, NODE_WAIT, w->stopped, end, &leaf, err);
@@ -104,8 +146,10 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 			leaf->task = n->task;
 			leaf->cut_end = cut;
 			leaf->wait = *w;
+			if (g->track.stop.woken && m->reasons.list[w->reason].held)
+				st = waker_path(m, &g->track.stop, &leaf->path, err);
 		}
-	} else if (length >= m->opt.events_over_ns && !cut) {
+	} else if (length >= m->opt.events_over_ns) {
 		struct pending p = { .time = w->stopped, .wait = *w, .goroutine = g->id };
 
 		st = node_add_event(m, n, &p, err);
@@ -138,6 +182,19 @@ enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err)
 }
 
 /* A new goroutine works for the task that its creator works for. */
+/* First seen in a state, it has been in it since the capture began. */
+static void first_seen(const struct mapper *m, struct goroutine *g, unsigned int state)
+{
+	static const uint8_t kinds[] = { [GO_RUNNABLE] = STOP_PREEMPTED,
+					 [GO_WAITING] = STOP_WAIT,
+					 [GO_SYSCALL] = STOP_SYSCALL };
+
+	g->state = (uint8_t)state;
+	g->reason = REASON_UNKNOWN;
+	if (state == GO_RUNNABLE || state == GO_WAITING || state == GO_SYSCALL)
+		track_stop(&g->track, kinds[state], REASON_UNKNOWN, m->first_time);
+}
+
 static enum status born(struct mapper *m, const struct event *ev, struct goroutine *g,
 			struct err *err)
 {
@@ -187,17 +244,19 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 	if (ev->to == GO_NOT_EXIST)
 		return gone(m, ev, g, err);
 	if (ev->from == GO_UNDETERMINED) {
-		g->state = ev->to;
-		g->reason = REASON_UNKNOWN;
+		first_seen(m, g, ev->to);
 		return ST_OK;
 	}
 	/* A status event repeats what is known: no change. */
 	if (ev->from == ev->to)
 		return ST_OK;
-	if (ev->from == GO_NOT_EXIST)
-		return born(m, ev, g, err);
 	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
 		return stops(m, g, ev, err);
+	st = follow(m, g, ev, REASON_UNKNOWN, err);
+	if (st)
+		return st;
+	if (ev->from == GO_NOT_EXIST)
+		return born(m, ev, g, err);
 	st = account_state(m, g, ev->to, REASON_UNKNOWN, ev->time, err);
 	if (st || !in_flight(g))
 		return st;

@@ -350,10 +350,10 @@ class Mapping:
         g = self.goroutines[goid]
         resident, name, start = g.wait
         g.wait = None
-        if time - start >= SPANS_OVER:
+        if time - start >= SPANS_OVER or (cut and time - start >= EVENTS_OVER):
             s = self.span('wait', name, start, resident, goid)
             s.end, s.cut_end = time, cut
-        elif time - start >= EVENTS_OVER and not cut:
+        elif time - start >= EVENTS_OVER:
             resident.events[name, start, None] += 1
 
     def range(self, g, kind, time, name):

@@ -195,13 +195,20 @@ static struct slice shown_key(struct slice key)
 	return key;
 }
 
-/* Time budgets have tests of their own; in all others they would be noise. */
+/* What has tests of its own, and would be noise in all others. */
 static bool is_budget(struct slice key)
 {
-	static const char time[] = "flightspan.time.";
+	static const char *const prefixes[] = {
+		"flightspan.time.",	      "flightspan.goroutines", "flightspan.critical",
+		"flightspan.waker.time.",     "flightspan.waker.span", "flightspan.waker.trace_id",
+		"flightspan.wait.explanation"
+	};
 
-	return (key.len > strlen(time) && !memcmp(key.ptr, time, strlen(time))) ||
-	       slice_is(key, "flightspan.goroutines");
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (key.len >= strlen(prefixes[i]) &&
+		    !memcmp(key.ptr, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
 }
 
 static void put_attrs(struct buf *b, const struct attr *attrs, size_t n, struct slice name,

@@ -454,6 +454,44 @@ static uint64_t check_budgets(const struct map_world *w, bool all, uint64_t seed
 	return exact;
 }
 
+static uint64_t sum_of(const struct span *s, const char *family)
+{
+	static const char *const kinds[] = { "running_ns", "runnable_ns", "syscall_ns",
+					     "blocked_ns", "unknown_ns" };
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char key[64];
+		const struct attr *a;
+
+		snprintf(key, sizeof(key), "flightspan.%s.%s", family, kinds[i]);
+		a = span_attr(s, key);
+		sum += a ? (uint64_t)a->i : 0;
+	}
+	return sum;
+}
+
+/* A critical path is as long as its task, what a waker did as the wait for it. */
+static uint64_t check_paths(const struct map_world *w, uint64_t seed)
+{
+	uint64_t paths = 0;
+
+	for (size_t i = 0; i < w->records.n; i++) {
+		const struct span *s = &w->records.list[i];
+		const struct attr *blocked = span_attr(s, "flightspan.wait.blocked_ns");
+		uint64_t path = sum_of(s, "critical"), waker = sum_of(s, "waker.time");
+
+		HOLDS(!path || is(s, "task"));
+		HOLDS(!path || path == s->end_unix_ns - s->start_unix_ns);
+		HOLDS(!waker || (blocked && waker == (uint64_t)blocked->i));
+		HOLDS(!waker == !span_attr(s, "flightspan.wait.explanation"));
+		if (span_attr(s, "flightspan.critical"))
+			HOLDS(records_parent(&w->records, s));
+		paths += path && !is_cut(s);
+	}
+	return paths;
+}
+
 static uint64_t setting(const char *name, uint64_t otherwise)
 {
 	const char *s = getenv(name);
@@ -465,7 +503,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 START_TEST(what_holds_for_any_capture)
 {
 	uint64_t first_seed = setting("RANDOM_SEED", SEED), runs = setting("RANDOM_RUNS", RUNS);
-	uint64_t spans = 0, exact = 0, first_ns[5], second_ns[5];
+	uint64_t spans = 0, exact = 0, paths = 0, first_ns[5], second_ns[5];
 
 	printf("mapper_random: seed %llu\n", (unsigned long long)first_seed);
 	for (uint64_t seed = first_seed; seed < first_seed + runs; seed++) {
@@ -480,6 +518,7 @@ START_TEST(what_holds_for_any_capture)
 		check_totals(&first, first_ns, seed);
 		mapper_summarize(first.mapper, &sum);
 		exact += check_budgets(&first, !sum.dropped_spans && sum.has_clock, seed);
+		paths += check_paths(&first, seed);
 		spans += first.records.n;
 		play(&second, seed, second_ns);
 		first.records.budgets = second.records.budgets = true;
@@ -495,6 +534,7 @@ START_TEST(what_holds_for_any_capture)
 	}
 	ck_assert_uint_gt(spans, 20 * runs);
 	ck_assert_uint_gt(exact, runs);
+	ck_assert_uint_gt(paths, runs);
 }
 END_TEST
 
