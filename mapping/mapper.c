@@ -19,6 +19,7 @@ void mapper_options_default(struct mapper_options *o)
 		.stop_the_world = true,
 		.events_per_span = 128,
 		.spans_per_trace = 2000,
+		.bytes_per_trace = (uint64_t)4 << 20,
 		.spans_per_capture = 2000,
 		.attribute_length = 2048,
 		.context_categories = categories,

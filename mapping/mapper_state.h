@@ -5,8 +5,9 @@
  * open any more, then its ids are fixed from the root down and its spans are
  * sent: only then is it known which spans the capture's end has cut, and a cut
  * span, with all below it, must not carry the id of the whole one. What a trace
- * may hold is limited by spans_per_trace: the shortest leaves (waits, GC, STW)
- * go first, then new regions and tasks are left out; all are counted.
+ * may hold is limited by spans_per_trace and bytes_per_trace: the shortest leaves
+ * (waits, GC, STW) go first, then new regions and tasks are left out; all are
+ * counted (trim.c).
  *
  *   goroutine --entries--> node (open tasks and regions, innermost last)
  *             --inherited-> node (its creator's task)
@@ -121,6 +122,8 @@ struct node {
 	struct pending *events;
 	size_t n_events, cap_events;
 	uint32_t dropped_events;
+	int64_t shortest_event; /* no wait among the events is shorter; of a full one */
+	bool unsent;		/* left out in the end: the trace has too many bytes */
 };
 
 struct trace {
@@ -133,7 +136,7 @@ struct trace {
 	struct node **leaves; /* waits and ranges: nothing hangs below them */
 	size_t n_leaves, cap_leaves;
 	struct node *out; /* open nodes that are left out */
-	int64_t shortest; /* of a full trace: shorter leaves need not apply */
+	bool is_heap;	  /* leaves, the shortest on top: once there were too many */
 	size_t max_spans;
 	size_t n_open; /* open nodes and waits in flight */
 	uint64_t left_out;
@@ -246,6 +249,15 @@ void node_identify(const struct mapper *m, struct node *n);
  * the id of the whole span: a later capture, with all of it, sends that id.
  */
 void trace_fix_links(struct trace *t);
+void node_free(struct mapper *m, struct node *n);
+/* trim.c: room for a leaf of that length; false: it is shorter than all there are. */
+bool trace_make_room(struct mapper *m, struct trace *t, int64_t length);
+/* t->leaves has got its last one. */
+void trace_leaf_added(struct trace *t);
+/* Leave out what is over the limits, before a trace is sent. */
+void trace_trim(struct mapper *m, struct trace *t);
+/* At least what the span takes when it is encoded. */
+size_t span_bytes(const struct span *s);
 /* Compute the ids of all of a trace, and what links to it says. */
 void trace_identify(const struct mapper *m, struct trace *t);
 /* End it; sends its trace when nothing in that is open any more. */
@@ -296,6 +308,8 @@ static inline struct node *handle_get(struct handle h)
 
 /* spans.c: turn a node whose ids are final into a span. */
 MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
+/* How large that span is: span_bytes(). */
+size_t node_bytes(struct mapper *m, const struct node *n);
 
 /* residency.c */
 struct goroutine *goroutine_find(const struct mapper *m, int64_t id);

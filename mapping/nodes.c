@@ -42,7 +42,7 @@ static struct node *slot_new(struct mapper *m, struct err *err)
 	return n;
 }
 
-static void slot_free(struct mapper *m, struct node *n)
+void node_free(struct mapper *m, struct node *n)
 {
 	for (size_t i = 0; i < n->n_events; i++)
 		mem_free(n->events[i].message);
@@ -64,7 +64,7 @@ static void out_free(struct mapper *m, struct node *n)
 	*n->out_link = n->out_next;
 	if (n->out_next)
 		n->out_next->out_link = n->out_link;
-	slot_free(m, n);
+	node_free(m, n);
 }
 
 static void out_add(struct trace *t, struct node *n)
@@ -87,9 +87,9 @@ void nodes_release(struct mapper *m)
 void trace_free(struct mapper *m, struct trace *t)
 {
 	for (size_t i = 0; i < t->n_nodes; i++)
-		slot_free(m, t->nodes[i]);
+		node_free(m, t->nodes[i]);
 	for (size_t i = 0; i < t->n_leaves; i++)
-		slot_free(m, t->leaves[i]);
+		node_free(m, t->leaves[i]);
 	while (t->out)
 		out_free(m, t->out);
 	mem_free(t->nodes);
@@ -101,40 +101,9 @@ void trace_free(struct mapper *m, struct trace *t)
 	mem_free(t);
 }
 
-static int64_t length_of(const struct node *n)
-{
-	return n->end - n->start;
-}
-
-static bool is_full(const struct trace *t)
-{
-	return t->n_nodes + t->n_leaves >= t->max_spans;
-}
-
 bool trace_has_room(const struct trace *t)
 {
-	return !is_full(t);
-}
-
-/* Leave out the shortest leaf if it is shorter than `length`; true: there is room. */
-static bool make_room(struct mapper *m, struct trace *t, int64_t length)
-{
-	size_t least = 0;
-
-	if (!is_full(t))
-		return true;
-	if (!t->n_leaves || (t->shortest && length <= t->shortest))
-		return false;
-	for (size_t i = 1; i < t->n_leaves; i++)
-		if (length_of(t->leaves[i]) < length_of(t->leaves[least]))
-			least = i;
-	t->shortest = length_of(t->leaves[least]);
-	if (length <= t->shortest)
-		return false;
-	slot_free(m, t->leaves[least]);
-	t->leaves[least] = t->leaves[--t->n_leaves];
-	t->left_out++;
-	return true;
+	return t->n_nodes + t->n_leaves < t->max_spans;
 }
 
 enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, struct node *parent,
@@ -149,14 +118,14 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 	n->parent = kept(parent);
 	n->start = start;
 	n->id_time = id_time;
-	n->left_out = t->n_nodes && !make_room(m, t, INT64_MAX);
+	n->left_out = t->n_nodes && t->n_nodes >= t->max_spans;
 	if (!n->left_out) {
 		enum status st = mem_grow((void **)&t->nodes, &t->cap_nodes, t->n_nodes + 1,
 					  sizeof(struct node *), MAX_SPANS_PER_TRACE,
 					  "spans of a trace", err);
 
 		if (st) {
-			slot_free(m, n);
+			node_free(m, n);
 			return st;
 		}
 		t->nodes[t->n_nodes++] = n;
@@ -181,7 +150,7 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 	enum status st;
 
 	*out = NULL;
-	if (!make_room(m, t, end - start)) {
+	if (!trace_make_room(m, t, end - start)) {
 		t->left_out++;
 		return ST_OK;
 	}
@@ -199,6 +168,7 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 	n->end = end;
 	n->ended = true;
 	t->leaves[t->n_leaves++] = n;
+	trace_leaf_added(t);
 	*out = n;
 	return ST_OK;
 }
@@ -313,6 +283,10 @@ static void remember(struct mapper *m, const struct node *n)
 
 	if (handle_get(r->node) != n)
 		return;
+	if (n->unsent) {
+		r->node = (struct handle){ NULL, 0 };
+		return;
+	}
 	memcpy(r->trace_id, trace_id_of(n), TRACE_ID_BYTES);
 	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
 	r->clock = *clock_of(n);
@@ -356,10 +330,12 @@ static enum status trace_send(struct mapper *m, struct trace *t, struct err *err
 	trace_identify(m, t);
 	for (size_t i = t->n_nodes; i > 0; i--)
 		fold_longest(t->nodes[i - 1]);
+	trace_trim(m, t);
 	for (size_t i = 0; !st && i < t->n_nodes; i++) {
 		if (t->nodes[i]->kind == NODE_TASK)
 			remember(m, t->nodes[i]);
-		st = node_emit(m, t->nodes[i], err);
+		if (!t->nodes[i]->unsent)
+			st = node_emit(m, t->nodes[i], err);
 	}
 	for (size_t i = 0; !st && i < t->n_leaves; i++)
 		st = node_emit(m, t->leaves[i], err);
@@ -391,22 +367,29 @@ enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *
 	return trace_unhold(m, t, err);
 }
 
-/* In a full span the shortest wait makes room; logs come first, first come. */
+static int64_t block_of(const struct pending *p)
+{
+	return p->wait.ready - p->wait.stopped;
+}
+
+/*
+ * In a full span the shortest wait makes room; logs come first, first come. The
+ * shortest there was is remembered: most waits need not be compared with all.
+ */
 static struct pending *event_slot(struct node *n, const struct pending *p)
 {
 	struct pending *least = NULL;
 
+	if (!p->message && block_of(p) <= n->shortest_event)
+		return NULL;
 	for (size_t i = 0; i < n->n_events; i++) {
 		struct pending *e = &n->events[i];
 
-		if (!e->message && (!least || e->wait.ready - e->wait.stopped <
-						      least->wait.ready - least->wait.stopped))
+		if (!e->message && (!least || block_of(e) < block_of(least)))
 			least = e;
 	}
-	if (!least || (!p->message &&
-		       p->wait.ready - p->wait.stopped <= least->wait.ready - least->wait.stopped))
-		return NULL;
-	return least;
+	n->shortest_event = least ? block_of(least) : INT64_MAX;
+	return least && (p->message || block_of(p) > block_of(least)) ? least : NULL;
 }
 
 enum status node_add_event(struct mapper *m, struct node *n, const struct pending *p,
@@ -424,10 +407,8 @@ enum status node_add_event(struct mapper *m, struct node *n, const struct pendin
 			mem_free(p->message);
 			return ST_OK;
 		}
-		/* Events stay in the order in which they came: close the gap. */
-		memmove(slot, slot + 1,
-			(size_t)(n->events + n->n_events - slot - 1) * sizeof(*slot));
-		n->events[n->n_events - 1] = *p;
+		/* They are sorted by time when they are sent. */
+		*slot = *p;
 		return ST_OK;
 	}
 	st = mem_grow((void **)&n->events, &n->cap_events, n->n_events + 1, sizeof(*n->events),

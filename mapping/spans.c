@@ -333,19 +333,20 @@ static bool add_link(const struct node *n, struct span_link *link)
 	return true;
 }
 
-enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
+/* The span that the node is; it and *link borrow the mapper's scratch memory. */
+static void make_span(struct mapper *m, const struct node *n, struct span_link *link,
+		      struct span *s)
 {
 	static const char *const kinds[] = { [NODE_TASK] = "task",
 					     [NODE_REGION] = "region",
 					     [NODE_WAIT] = "wait",
 					     [NODE_RANGE] = "runtime",
 					     [NODE_CAPTURE] = "capture" };
-	struct span_link link = { .flags = 0 };
 	struct attrs a = { .list = m->span_attrs,
 			   .max = MAX_SPAN_ATTRS,
 			   .text_max = m->opt.attribute_length };
-	struct span s = { .scope = scope_of(n) };
 
+	*s = (struct span){ .scope = scope_of(n) };
 	attrs_str(&a, KEY_KIND, slice_str(kinds[n->kind]));
 	if (n->kind == NODE_WAIT)
 		add_wait(&a, m, &n->wait, n->goroutine);
@@ -370,22 +371,40 @@ enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
 	attrs_sum(&a, KEY_DROPPED_EVENTS, n->dropped_events);
 	attrs_sum(&a, KEY_CUT_ATTRIBUTES, a.n_cut);
 	make_events(m, n);
-	if (add_link(n, &link)) {
-		s.links = &link;
-		s.n_links = 1;
+	*link = (struct span_link){ .flags = 0 };
+	if (add_link(n, link)) {
+		s->links = link;
+		s->n_links = 1;
 	}
-	memcpy(s.trace_id, trace_id_of(n), TRACE_ID_BYTES);
-	memcpy(s.span_id, n->span_id, SPAN_ID_BYTES);
-	memcpy(s.parent_id, n->parent_id, SPAN_ID_BYTES);
-	s.name = name_of(m, n);
-	s.start_unix_ns = wall_time(n, n->start);
-	s.end_unix_ns = wall_time(n, n->end);
-	s.flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
-	s.attrs = a.list;
-	s.n_attrs = a.n;
-	s.events = m->event_scratch;
-	s.n_events = n->n_events;
-	s.dropped_events = n->dropped_events;
+	memcpy(s->trace_id, trace_id_of(n), TRACE_ID_BYTES);
+	memcpy(s->span_id, n->span_id, SPAN_ID_BYTES);
+	memcpy(s->parent_id, n->parent_id, SPAN_ID_BYTES);
+	s->name = name_of(m, n);
+	s->start_unix_ns = wall_time(n, n->start);
+	s->end_unix_ns = wall_time(n, n->end);
+	s->flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
+	s->attrs = a.list;
+	s->n_attrs = a.n;
+	s->events = m->event_scratch;
+	s->n_events = n->n_events;
+	s->dropped_events = n->dropped_events;
+}
+
+size_t node_bytes(struct mapper *m, const struct node *n)
+{
+	struct span_link link;
+	struct span s;
+
+	make_span(m, n, &link, &s);
+	return span_bytes(&s);
+}
+
+enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
+{
+	struct span_link link;
+	struct span s;
+
+	make_span(m, n, &link, &s);
 	count(m, n);
 	note_slowest(m, n);
 	return m->sink.emit(m->sink.arg, &s, err);

@@ -287,6 +287,8 @@ static void play(struct map_world *w, uint64_t seed, uint64_t *total_ns)
 	map_world_init(w);
 	w->opt.spans_per_trace = below(&p, 3) ? 2000 : 1 + (uint32_t)below(&p, 8);
 	w->opt.spans_per_capture = w->opt.spans_per_trace;
+	if (!below(&p, 4))
+		w->opt.bytes_per_trace = 1000 + below(&p, 20000);
 	w->opt.events_per_span = below(&p, 3) ? 128 : (uint32_t)below(&p, 4);
 	map_world_load(w, "0 g1 log 0 alpha beta; 0 g1 log 0 gamma \xff");
 	ck_assert_int_eq(map_world_start(w), ST_OK);
