@@ -42,6 +42,7 @@
 #define MAX_HISTORY ((size_t)1 << 17)		 /* stops of goroutines that are remembered */
 #define MAX_PATH_STEPS ((size_t)1 << 15)	 /* stops on one task's critical path */
 #define MAX_PATH_SEGMENTS ((size_t)1 << 14)	 /* stretches of it that mark spans */
+#define MAX_SENT_KEYS ((size_t)1 << 21)		 /* tasks and spans of earlier captures */
 #define RECENT_TASKS ((size_t)1 << 14)		 /* ended tasks whose ids are remembered */
 
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */

@@ -13,7 +13,7 @@
 #include "config/settings.h"
 
 /* The sections of a sidecar's file that this command has no use for. */
-#define UNUSED_SECTIONS "sources triggers sampling queue admin exporters"
+#define UNUSED_SECTIONS "sources triggers queue admin exporters"
 
 /* How long a receiver may be away, unless the user says otherwise. */
 #define RETRY_NS ((uint64_t)60 * 1000000000)
@@ -32,12 +32,14 @@ struct plan {
 	size_t n_attrs;
 	struct otlp_http_settings http;
 	struct output_options output;
+	struct sampling_rule *sampling;
 	struct mapper_options mapper;
 };
 
 static void plan_release(struct plan *p)
 {
 	mem_free(p->attrs);
+	mem_free(p->sampling);
 	settings_release(&p->settings);
 }
 
@@ -144,6 +146,28 @@ static void plan_mapper(struct plan *p)
 	o->n_context_categories = s->context.categories.n;
 }
 
+static enum status plan_sampling(struct plan *p, struct err *err)
+{
+	size_t n = p->settings.sampling.n;
+
+	p->sampling = mem_alloc((n + 1) * sizeof(*p->sampling));
+	if (!p->sampling)
+		return err_nomem(err, "sampling");
+	for (size_t i = 0; i < n; i++) {
+		const struct sampling_settings *s = &p->settings.sampling.ptr[i];
+
+		p->sampling[i] = (struct sampling_rule){ .by_latency = s->by_latency,
+							 .by_log = s->by_log,
+							 .longer_than_ns = s->longer_than_ns,
+							 .category = s->category,
+							 .message = s->message,
+							 .keep = s->keep };
+	}
+	p->mapper.sampling = p->sampling;
+	p->mapper.n_sampling = n;
+	return ST_OK;
+}
+
 /* --endpoint and what goes with it; the message names the flag. */
 static enum status send_to(struct settings *s, const struct options *o, struct err *err)
 {
@@ -177,6 +201,9 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	for (size_t i = 0; i < p->settings.warnings.n; i++)
 		log_warn("%s", p->settings.warnings.ptr[i]);
 	plan_mapper(p);
+	st = plan_sampling(p, err);
+	if (st)
+		return st;
 	p->output.path = o->out ? o->out : o->endpoint ? NULL : "-";
 	p->output.format = o->format;
 	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
@@ -210,7 +237,11 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	bool progress = !o->quiet && isatty(STDERR_FILENO);
 	enum status st = convert_file(path, &p->mapper, output_sink(out), progress, &r, &err);
 
+	if (!st && p->mapper.sent)
+		st = sent_commit(p->mapper.sent, &err);
 	if (st) {
+		if (p->mapper.sent)
+			sent_abort(p->mapper.sent);
 		*fatal = output_failed(out) || st == ST_NOMEM;
 		cli_fail(path, &err);
 		return false;
@@ -226,21 +257,27 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	return !(r.damaged && o->strict);
 }
 
-static int convert_all(int n, char **files, const struct plan *p, const struct options *o)
+static int convert_all(int n, char **files, struct plan *p, const struct options *o)
 {
 	struct err err = ERR_INIT;
 	struct output *out;
 	bool fatal = false;
 	int converted = 0;
 	bool ok;
+	/* Snapshots overlap: what one has sent, the next ones leave out. */
+	struct sent_set sent;
 	enum status st = output_open(&out, &p->output, &err);
 
 	if (st) {
 		log_error("%s", err.msg);
 		return st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
+	sent_init(&sent, MAX_SENT_KEYS);
+	if (n > 1)
+		p->mapper.sent = &sent;
 	for (int i = 0; i < n && !fatal; i++)
 		converted += convert_one(files[i], p, out, o, &fatal);
+	sent_release(&sent);
 	ok = converted == n;
 	/* Of several files the good ones count; without any, an old output stays. */
 	if (!converted && names_file(p))
@@ -390,7 +427,8 @@ const struct command cmd_convert = {
 		"                     reads\n"
 		"  --retry-for TIME   how long to try a batch that the receiver cannot take now,\n"
 		"                     such as 5m; 60s by default, 0 is one attempt\n"
-		"  -c, --config FILE  the YAML file; its service and mapping sections apply\n"
+		"  -c, --config FILE  the YAML file; its service, mapping and sampling\n"
+		"                     sections apply\n"
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
 		"  -q, --quiet        no summary, no progress bar, no word on retries\n\n"
 		"The service is named by OTEL_SERVICE_NAME or the file's service.name.\n"

@@ -84,10 +84,20 @@ void summary_print(FILE *out, const char *path, const struct convert_result *r)
 	fputs(", ", out);
 	print_count(out, s->logs, "log", "logs");
 	fputc('\n', out);
+	if (s->in_context)
+		fprintf(out, "  %" PRIu64 " tasks belong to spans of the service's own traces\n",
+			s->in_context);
 	if (s->dropped_spans || s->dropped_events)
 		fprintf(out,
 			"  over the limits: %" PRIu64 " spans and %" PRIu64 " events left out\n",
 			s->dropped_spans, s->dropped_events);
+	if (s->unsampled_spans)
+		fprintf(out,
+			"  not kept by the sampling policies: %" PRIu64 " traces, %" PRIu64
+			" spans\n",
+			s->unsampled_traces, s->unsampled_spans);
+	if (s->repeated_spans)
+		fprintf(out, "  sent with an earlier file: %" PRIu64 " spans\n", s->repeated_spans);
 	if (!s->has_clock)
 		fputs("  the trace has no clock: its end is taken for the file's time\n", out);
 	print_slowest(out, s);

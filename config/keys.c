@@ -2,7 +2,7 @@
  * The keys of the configuration file, in the order of the reference page.
  *
  * Design: one row says all there is to know about a key (config/schema.h). Rows
- * of sources, triggers, sampling, queue and admin have no offset yet: their values
+ * of sources, triggers, queue and admin have no offset yet: their values
  * are checked and the tree is kept.
  */
 #include "config/schema.h"
@@ -10,6 +10,7 @@
 #include "config/settings.h"
 
 #define TOP(field) .offset = offsetof(struct settings, field)
+#define SAM(field) .offset = offsetof(struct sampling_settings, field)
 #define EXP(field) .offset = offsetof(struct exporter_settings, field)
 #define OTLP_ENV(name) .env = "OTEL_EXPORTER_OTLP_TRACES_" name " OTEL_EXPORTER_OTLP_" name
 
@@ -116,16 +117,21 @@ const struct key schema_keys[] = {
 	{ "triggers[].max_per_hour", KEY_COUNT, "20", .least = "1", .most = "100000",
 	  .help = "Most captures of this trigger in an hour." },
 
-	{ "sampling", KEY_ITEMS, .most = "256",
+	{ "sampling", KEY_ITEMS, .most = "64", TOP(sampling),
+	  .size = sizeof(struct sampling_settings),
 	  .help = "Which traces of a capture are sent; the first match decides." },
-	{ "sampling[].name", KEY_NAME, "", .flags = KEY_REQUIRED | KEY_UNIQUE,
-	  .help = "Name for metrics." },
-	{ "sampling[].latency", KEY_SECTION, .help = "Matches traces that took long." },
-	{ "sampling[].latency.longer_than", KEY_DURATION, "300ms", .help = "Least duration." },
-	{ "sampling[].log", KEY_SECTION, .help = "Matches traces with such a log." },
-	{ "sampling[].log.category", KEY_STRING, "*", .help = "Pattern of categories." },
-	{ "sampling[].log.message", KEY_STRING, "*", .help = "Pattern of messages." },
-	{ "sampling[].keep", KEY_REAL, "1.0", .least = "0", .most = "1", .flags = KEY_REQUIRED,
+	{ "sampling[].name", KEY_NAME, "", SAM(name), .flags = KEY_REQUIRED | KEY_UNIQUE,
+	  .help = "Name for messages and metrics." },
+	{ "sampling[].latency", KEY_SECTION, SAM(by_latency),
+	  .help = "Matches traces that took long." },
+	{ "sampling[].latency.longer_than", KEY_DURATION, "300ms", SAM(longer_than_ns),
+	  .help = "Least duration of one of its tasks." },
+	{ "sampling[].log", KEY_SECTION, SAM(by_log), .help = "Matches traces with such a log." },
+	{ "sampling[].log.category", KEY_STRING, "*", SAM(category),
+	  .help = "Pattern of categories." },
+	{ "sampling[].log.message", KEY_STRING, "*", SAM(message), .help = "Pattern of messages." },
+	{ "sampling[].keep", KEY_REAL, "1.0", SAM(keep), .least = "0", .most = "1",
+	  .flags = KEY_REQUIRED,
 	  .help = "Share of the matching traces that is sent, by trace id." },
 
 	{ "mapping", KEY_SECTION, .help = "How events become spans." },
@@ -150,6 +156,8 @@ const struct key schema_keys[] = {
 	{ "mapping.context.mode", KEY_WORD, "adopt", TOP(mapping.context.mode),
 	  .words = "adopt link off",
 	  .help = "Place tasks inside the service's trace, link to it, or neither." },
+	{ "mapping.metrics", KEY_BOOL, "false", TOP(mapping.metrics),
+	  .help = "Metrics of the Go runtime, from the same events." },
 	{ "mapping.limits", KEY_SECTION, .help = "Budget of one trace; what is over is counted." },
 	{ "mapping.limits.spans_per_trace", KEY_COUNT, "2000", TOP(mapping.limits.spans_per_trace),
 	  .least = "1", .most = "1000000", .help = "Most spans of one trace." },

@@ -62,6 +62,16 @@ struct service_settings {
 	struct setting_pairs attributes; /* none of the four above */
 };
 
+/* One policy; what it has no condition for is met. */
+struct sampling_settings {
+	struct setting_record record; /* first */
+	const char *name;
+	bool by_latency, by_log;
+	uint64_t longer_than_ns;
+	const char *category, *message; /* patterns of a log */
+	double keep;			/* 0 to 1 */
+};
+
 struct mapping_settings {
 	struct {
 		uint64_t spans_over_ns;
@@ -78,6 +88,7 @@ struct mapping_settings {
 		struct setting_texts categories;
 		enum setting_mode mode;
 	} context;
+	bool metrics;
 	struct {
 		uint64_t spans_per_trace;
 		uint64_t bytes_per_trace;
@@ -122,6 +133,10 @@ struct exporter_settings {
 struct settings {
 	struct setting_record record; /* first */
 	struct service_settings service;
+	struct {
+		struct sampling_settings *ptr;
+		size_t n;
+	} sampling;
 	struct mapping_settings mapping;
 	struct {
 		struct exporter_settings *ptr;

@@ -63,31 +63,43 @@ static void visit_key(const struct visitor *v, const struct setting_record *reco
 		tell(v, k, path, given->text, given->origin, given);
 }
 
-/* Is the key inside one of several choices, and another one was taken? */
-static bool not_chosen(const struct key *list, const struct key *k,
-		       const struct setting_record *record)
+/* Is the key inside a section that the entry does not have? */
+static bool is_absent(const struct key *list, const struct key *k,
+		      const struct setting_record *record)
 {
-	struct slice name;
-
 	for (const struct key *c = list + 1; c->path && schema_is_under(list, c); c++) {
-		if (c->flags & KEY_CHOICE && schema_is_child(list, c, &name) &&
-		    schema_is_under(c, k) && !*(const bool *)((const char *)record + c->offset))
+		if (c->type == KEY_SECTION && c->offset && schema_is_under(c, k) &&
+		    !*(const bool *)((const char *)record + c->offset))
 			return true;
 	}
 	return false;
 }
 
-static void visit_exporter(const struct visitor *v, const struct key *list,
-			   const struct exporter_settings *e, size_t i)
+static void visit_entry(const struct visitor *v, const struct key *list,
+			const struct setting_record *record, size_t i)
 {
 	char path[PATH_CHARS];
 
 	for (const struct key *k = list + 1; k->path && schema_is_under(list, k); k++) {
 		snprintf(path, sizeof(path), "%s[%zu]%s", list->path, i,
 			 k->path + strlen(list->path) + strlen("[]"));
-		if (!not_chosen(list, k, &e->record))
-			visit_key(v, &e->record, k, path);
+		if (!is_absent(list, k, record))
+			visit_key(v, record, k, path);
 	}
+}
+
+static void visit_items(const struct visitor *v, const struct key *list,
+			const struct setting_record *record)
+{
+	const char *field = (const char *)record + list->offset;
+	const char *entries;
+	size_t n;
+
+	/* Every list is a pointer and a count. */
+	memcpy(&entries, field, sizeof(entries));
+	memcpy(&n, field + sizeof(entries), sizeof(n));
+	for (size_t i = 0; i < n; i++)
+		visit_entry(v, list, (const void *)(entries + i * list->size), i);
 }
 
 void settings_visit(const struct settings *s,
@@ -99,8 +111,7 @@ void settings_visit(const struct settings *s,
 
 	for (const struct key *k = schema_keys; k->path; k++) {
 		if (k->type == KEY_ITEMS && k->size) {
-			for (size_t i = 0; i < s->exporters.n; i++)
-				visit_exporter(&v, k, &s->exporters.ptr[i], i);
+			visit_items(&v, k, &s->record);
 		} else if (k->type != KEY_ITEMS && !strstr(k->path, "[]")) {
 			visit_key(&v, &s->record, k, k->path);
 		}

@@ -14,9 +14,12 @@ enum status capture_begin(struct mapper *m, const struct event *ev, struct err *
 			      &m->capture_root, err);
 	if (!st)
 		st = node_set_name(m, m->capture_root, SLICE("capture"), err);
-	if (!st)
-		node_identify(m, m->capture_root);
-	return st;
+	if (st)
+		return st;
+	node_identify(m, m->capture_root);
+	/* The last one to be sent: capture_send(). */
+	m->capture->n_open++;
+	return ST_OK;
 }
 
 /* Wall minus trace time; false: the clock's numbers are nonsense. */
@@ -46,8 +49,8 @@ enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 	return m->started ? ST_OK : capture_begin(m, ev, err);
 }
 
-static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t end,
-			      struct slice name, struct err *err)
+static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t end, bool cut,
+			      struct err *err)
 {
 	struct node *leaf;
 	enum status st = leaf_new(m, m->capture_root, NODE_RANGE, r->start, end, &leaf, err);
@@ -58,36 +61,40 @@ static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t en
 	leaf->id_time = r->id_time;
 	leaf->goroutine = r->goroutine;
 	leaf->cut_start = r->cut_start;
-	return node_set_name(m, leaf, name, err);
+	leaf->cut_end = cut;
+	return node_set_name(m, leaf, r->name ? pooled_slice(r->name) : SLICE("stop-the-world"),
+			     err);
 }
 
-static void range_open(struct mapper *m, struct open_range *r, const struct event *ev)
+/* `name` as in the reader's generation: it is kept. */
+static enum status range_open(struct mapper *m, struct open_range *r, const struct event *ev,
+			      struct slice name, struct err *err)
 {
 	bool cut = ev->kind == EVENT_RANGE_ACTIVE;
 
 	/* An active mark phase of a later generation is the one already known. */
 	if (cut && r->on)
-		return;
+		return ST_OK;
 	*r = (struct open_range){ .on = true,
 				  .start = cut ? m->first_time : ev->time,
 				  .id_time = ev->wire_time,
 				  .goroutine = ev->g,
 				  .cut_start = cut };
+	return stackpool_text(&m->names, name, &r->name, err);
 }
 
-static enum status stw_end(struct mapper *m, const struct event *ev, struct err *err)
+static enum status stw_open(struct mapper *m, const struct event *ev, struct err *err)
 {
-	struct slice kind = event_stw_kind(ev);
 	struct buf name;
 	enum status st;
 
 	buf_init(&name, 2048);
 	buf_str(&name, "stop-the-world (");
-	buf_slice(&name, kind);
+	buf_slice(&name, event_stw_kind(ev));
 	buf_u8(&name, ')');
 	st = buf_status(&name, "a name", err);
 	if (!st)
-		st = range_leaf(m, &m->stw, ev->time, buf_view(&name), err);
+		st = range_open(m, &m->stw, ev, buf_view(&name), err);
 	buf_release(&name);
 	return st;
 }
@@ -116,23 +123,32 @@ enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 		return map_assist(m, ev, err);
 	case EV_GC_BEGIN:
 	case EV_GC_ACTIVE:
-		range_open(m, &m->gc, ev);
-		return ST_OK;
+		return range_open(m, &m->gc, ev, event_name(ev), err);
 	case EV_GC_END:
-		return m->gc.on && m->opt.gc ? range_leaf(m, &m->gc, ev->time, event_name(ev), err)
-					     : ST_OK;
+		return m->gc.on && m->opt.gc ? range_leaf(m, &m->gc, ev->time, false, err) : ST_OK;
 	case EV_STW_BEGIN:
-		range_open(m, &m->stw, ev);
-		return ST_OK;
+		return stw_open(m, ev, err);
 	case EV_STW_END:
 		if (!m->stw.on)
 			return ST_OK;
 		m->stopped_ns += (uint64_t)(ev->time - m->stw.start);
 		if (m->opt.stop_the_world)
-			return stw_end(m, ev, err);
+			return range_leaf(m, &m->stw, ev->time, false, err);
 		m->stw.on = false;
 		return ST_OK;
 	default:
 		return ST_OK;
 	}
+}
+
+enum status capture_cut(struct mapper *m, struct err *err)
+{
+	enum status st = ST_OK;
+
+	if (m->gc.on && m->opt.gc)
+		st = range_leaf(m, &m->gc, m->last_time, true, err);
+	if (st || !m->stw.on || !m->opt.stop_the_world)
+		return st;
+	m->stopped_ns += (uint64_t)(m->last_time - m->stw.start);
+	return range_leaf(m, &m->stw, m->last_time, true, err);
 }

@@ -56,6 +56,26 @@ uint64_t id_cut(int64_t capture_start, int64_t capture_end, unsigned int edges)
 	return XXH3_64bits(bytes, sizeof(bytes)) | 1;
 }
 
+uint64_t id_pair(const uint8_t trace[static TRACE_ID_BYTES],
+		 const uint8_t span[static SPAN_ID_BYTES])
+{
+	uint8_t bytes[TRACE_ID_BYTES + SPAN_ID_BYTES];
+
+	memcpy(bytes, trace, TRACE_ID_BYTES);
+	memcpy(bytes + TRACE_ID_BYTES, span, SPAN_ID_BYTES);
+	return XXH3_64bits(bytes, sizeof(bytes)) | 1;
+}
+
+uint64_t id_number(const struct id_seed *seed, const struct id_key *key)
+{
+	uint8_t bytes[7 * 8], *at = bytes;
+
+	put(&at, seed->words[0]);
+	put(&at, seed->words[1]);
+	put_key(&at, key);
+	return XXH3_64bits(bytes, sizeof(bytes));
+}
+
 void id_trace(const struct id_seed *seed, const struct id_key *key,
 	      uint8_t out[static TRACE_ID_BYTES])
 {

@@ -13,7 +13,16 @@
 
 #include "mapping/span.h"
 
-enum id_kind { ID_TASK, ID_REGION, ID_BLOCK, ID_CAPTURE, ID_RANGE };
+enum id_kind {
+	ID_TASK,
+	ID_REGION,
+	ID_BLOCK,
+	ID_CAPTURE,
+	ID_RANGE,
+	ID_TASK_END,
+	ID_LINK,
+	ID_GENERATION
+};
 
 struct id_seed {
 	uint64_t words[2]; /* hash of the service's identity */
@@ -34,6 +43,13 @@ void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 
 /* A number for the capture's edges that cut a span, to put into its key; not 0. */
 uint64_t id_cut(int64_t capture_start, int64_t capture_end, unsigned int edges);
+
+/* A number for a span, to put into the key of another one that tells of it; not 0. */
+uint64_t id_pair(const uint8_t trace[static TRACE_ID_BYTES],
+		 const uint8_t span[static SPAN_ID_BYTES]);
+
+/* A number for what the key tells apart, which is no span's id. */
+uint64_t id_number(const struct id_seed *seed, const struct id_key *key);
 
 void id_trace(const struct id_seed *seed, const struct id_key *key,
 	      uint8_t out[static TRACE_ID_BYTES]);

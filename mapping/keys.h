@@ -13,7 +13,7 @@
 /* clang-format off: a table */
 #define ATTRIBUTE_KEYS(X)                                                                          \
 	X(KIND, "flightspan.kind", "text", "every span",                                           \
-	  "`task`, `region`, `wait`, `runtime` or `capture`")                                      \
+	  "`task`, `region`, `wait`, `runtime`, `capture` or `capture link`")                      \
 	X(TRUNCATED, "flightspan.truncated", "text", "spans",                                      \
 	  "`start`, `end` or `both`: the edge that is not the real one")                           \
 	X(CLOCK, "flightspan.clock", "text", "spans",                                              \

@@ -22,6 +22,7 @@ void mapper_options_default(struct mapper_options *o)
 		.bytes_per_trace = (uint64_t)4 << 20,
 		.spans_per_capture = 2000,
 		.attribute_length = 2048,
+		.links_per_span = 128,
 		.context_categories = categories,
 		.n_context_categories = sizeof(categories) / sizeof(categories[0]),
 	};
@@ -60,7 +61,10 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 		mem_alloc(options->events_per_span * MAX_EVENT_ATTRS * sizeof(*m->attr_scratch));
 	m->span_attrs = mem_alloc(MAX_SPAN_ATTRS * sizeof(*m->span_attrs));
 	m->hex = mem_alloc((options->events_per_span + (size_t)1) * sizeof(*m->hex));
-	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs || !m->hex) {
+	m->linked = mem_alloc((options->links_per_span + 1) * sizeof(*m->linked));
+	m->link_scratch = mem_zalloc((options->links_per_span + 1) * sizeof(*m->link_scratch));
+	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs || !m->hex ||
+	    !m->linked || !m->link_scratch) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
 		return NULL;
@@ -96,6 +100,8 @@ void mapper_free(struct mapper *m)
 	mem_free(m->hex);
 	buf_release(&m->words);
 	mem_free(m->event_scratch);
+	mem_free(m->linked);
+	mem_free(m->link_scratch);
 	mem_free(m->attr_scratch);
 	mem_free(m->span_attrs);
 	map_release(&m->goroutines);
@@ -111,10 +117,26 @@ void mapper_free(struct mapper *m)
 	mem_free(m);
 }
 
+/*
+ * By how much the event's time was moved on because of what the capture has before
+ * its generation. Generations overlap a little, and the reader lets no time go back:
+ * a capture that begins with this generation has another time for the same event.
+ */
+static int64_t move_of(struct mapper *m, const struct event *ev)
+{
+	int64_t time = ev->wire_time;
+
+	if (ev->kind != EVENT_SYNC && time <= m->generation_time)
+		time = m->generation_time + 1;
+	m->generation_time = time;
+	return ev->time - time;
+}
+
 enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
 {
 	m->sum.events++;
 	m->last_time = ev->time;
+	m->moved = move_of(m, ev);
 	switch (ev->kind) {
 	case EVENT_SYNC:
 		return map_sync(m, ev, err);
@@ -215,7 +237,7 @@ static enum status cut_path(struct mapper *m, struct node *n, struct err *err)
 
 /*
  * Ends what is open in every trace; the last one ended sends the trace. All are
- * marked and get their ids first: the first trace sent may link to the last.
+ * marked first: the first trace sent may link to the last.
  */
 static enum status cut_nodes(struct mapper *m, struct err *err)
 {
@@ -237,10 +259,6 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 			st = account_end(m, x, m->last_time, err);
 	for (size_t i = n; !st && i > 0; i--)
 		st = account_end(m, open[i - 1], m->last_time, err);
-	for (size_t i = 0; !st && i < m->n_traces; i++)
-		trace_identify(m, m->traces[i]);
-	for (size_t i = 0; !st && i < m->n_traces; i++)
-		trace_fix_links(m->traces[i]);
 	for (size_t i = 0; !st && i < n; i++)
 		st = node_end(m, open[i], m->last_time, err);
 	mem_free(open);
@@ -251,9 +269,10 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 static enum status send_rest(struct mapper *m, struct err *err)
 {
 	enum status st = ST_OK;
+	size_t kept_back = m->capture ? 1 : 0;
 
-	while (!st && m->n_traces) {
-		struct trace *t = m->traces[0];
+	while (!st && m->n_traces > kept_back) {
+		struct trace *t = m->traces[m->traces[0] == m->capture];
 
 		t->left_out += t->n_open;
 		t->n_open = 1;
@@ -269,9 +288,13 @@ enum status mapper_finish(struct mapper *m, struct err *err)
 	m->finishing = true;
 	st = cut_waits(m, err);
 	if (!st)
+		st = capture_cut(m, err);
+	if (!st)
 		st = cut_nodes(m, err);
 	if (!st)
 		st = send_rest(m, err);
+	if (!st && m->capture)
+		st = capture_send(m, err);
 	m->sum.stacks_left_out = m->stacks.left_out;
 	return st;
 }

@@ -11,6 +11,8 @@
 #define MAPPING_MAPPER_H
 
 #include "collector/trace/event.h"
+#include "mapping/sampler.h"
+#include "mapping/sent.h"
 #include "mapping/span.h"
 
 struct mapper;
@@ -34,6 +36,14 @@ struct mapper_options {
 	enum context_mode context;	       /* what a log of a traceparent does */
 	const char *const *context_categories; /* of such logs; borrowed */
 	size_t n_context_categories;
+	const struct sampling_rule *sampling; /* at most MAX_SAMPLING_RULES; borrowed */
+	size_t n_sampling;
+	uint32_t links_per_span; /* of the capture's root */
+	/*
+	 * What earlier captures have sent is not sent again; what this one sends is
+	 * noted, to be committed by the caller. NULL: every capture by itself. Borrowed.
+	 */
+	struct sent_set *sent;
 	/*
 	 * Wall minus trace time in ns, for a trace without a clock snapshot (before
 	 * Go 1.25); spans then say so.
@@ -54,7 +64,9 @@ struct mapper_summary {
 	uint64_t cut_tasks;  /* open at one of the capture's edges */
 	uint64_t late_ends;  /* ends of tasks that had ended already */
 	uint64_t dropped_events, dropped_spans, stacks_left_out;
-	bool has_clock; /* all wall times are from the trace itself */
+	uint64_t unsampled_spans, unsampled_traces; /* not sent: the policies say so */
+	uint64_t repeated_spans;		    /* not sent: an earlier capture has */
+	bool has_clock;				    /* all wall times are from the trace itself */
 	struct {
 		bool any;
 		char name[128]; /* repaired and cut, NUL-terminated */

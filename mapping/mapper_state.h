@@ -59,11 +59,12 @@ struct wait {
 	bool syscall;
 	bool inherited;	     /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below */
+	bool unlinked;	     /* that span is not sent: it is told, not linked to */
 	bool told;	     /* whoever knows the whole of this span's trace knows that span */
 	const struct pooled *waker_name; /* of that span; NULL: too many names */
 	struct handle waker_node;
 	uint8_t waker_trace[TRACE_ID_BYTES],
-		waker_span[SPAN_ID_BYTES]; /* as of then: trace_fix_links() */
+		waker_span[SPAN_ID_BYTES]; /* provisional until link_settle() */
 };
 
 /* Something that becomes a span event. */
@@ -100,9 +101,15 @@ struct node {
 	int64_t context_on;	 /* goroutine with a context_log of it, or NO_GOROUTINE */
 	bool adopted;		 /* it is below that span, in the application's trace */
 	struct node *island; /* itself or the nearest above that is in the application's trace */
+	int64_t id_end;	     /* of a task: its end as recorded */
 	bool ended, cut_start, cut_end;
-	bool abandoned; /* a region whose goroutine died: shows as cut, not by the capture */
-	bool left_out;	/* not in its trace's list, never a parent; gone when it ends */
+	bool partial;	 /* it, or something below it, is cut */
+	bool whole;	 /* it is, or is below, a task that is not partial */
+	bool unsampled;	 /* not sent: the policies say so */
+	bool sent;	 /* not sent: an earlier capture has sent it ... */
+	bool sent_below; /* ... and all below it */
+	bool abandoned;	 /* a region whose goroutine died: shows as cut, not by the capture */
+	bool left_out;	 /* not in its trace's list, never a parent; gone when it ends */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;					  /* of NODE_WAIT */
 	struct wait longest; /* the longest own one of the node and below; stopped == 0: none */
@@ -138,7 +145,11 @@ struct trace {
 	struct node *out; /* open nodes that are left out */
 	bool is_heap;	  /* leaves, the shortest on top: once there were too many */
 	size_t max_spans;
-	size_t n_open; /* open nodes and waits in flight */
+	size_t n_open;		  /* open nodes and waits in flight */
+	struct handle *referrers; /* leaves of other traces that link into this one */
+	size_t n_referrers, cap_referrers;
+	uint64_t log_bits; /* sampling rules whose condition on logs is met */
+	bool unsampled;	   /* it goes on below a span that was not sent */
 	uint64_t left_out;
 	size_t index;	      /* in mapper.traces */
 	uint64_t adopted_key; /* in mapper.adopted; 0: it is not there */
@@ -173,11 +184,21 @@ struct recent_task {
 	struct handle node;					  /* as long as its trace is held */
 	uint8_t trace_id[TRACE_ID_BYTES], span_id[SPAN_ID_BYTES]; /* once it was sent */
 	struct wall_clock clock;
+	bool unsampled;
+};
+
+/* What the capture and a task tell of each other. */
+struct capture_link {
+	int64_t length; /* of the task, ns */
+	uint64_t start_unix_ns;
+	uint8_t trace_id[TRACE_ID_BYTES], span_id[SPAN_ID_BYTES];
+	bool recorded; /* its clock */
 };
 
 /* A special range in progress. */
 struct open_range {
 	bool on;
+	const struct pooled *name; /* NULL: the pool was full */
 	int64_t start, id_time;
 	int64_t goroutine;
 	bool cut_start;
@@ -203,6 +224,10 @@ struct mapper {
 	size_t n_traces, cap_traces;
 	struct trace *capture;
 	struct node *capture_root;
+	struct capture_link *linked; /* links_per_span of them */
+	size_t n_linked;
+	uint64_t n_unlinked; /* traces over that */
+	struct span_link *link_scratch;
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
 	uint64_t stopped_ns;	   /* of the world, before that */
 	struct pool nodes;
@@ -244,12 +269,6 @@ MUST_CHECK enum status node_set_name(struct mapper *m, struct node *n, struct sl
 				     struct err *err);
 /* Compute the ids by what is known now: parents' ids first. */
 void node_identify(const struct mapper *m, struct node *n);
-/*
- * Links follow what their targets are called now. One that was sent before keeps
- * the id of the whole span: a later capture, with all of it, sends that id.
- */
-void trace_fix_links(struct trace *t);
-void node_free(struct mapper *m, struct node *n);
 /* trim.c: room for a leaf of that length; false: it is shorter than all there are. */
 bool trace_make_room(struct mapper *m, struct trace *t, int64_t length);
 /* t->leaves has got its last one. */
@@ -258,8 +277,6 @@ void trace_leaf_added(struct trace *t);
 void trace_trim(struct mapper *m, struct trace *t);
 /* At least what the span takes when it is encoded. */
 size_t span_bytes(const struct span *s);
-/* Compute the ids of all of a trace, and what links to it says. */
-void trace_identify(const struct mapper *m, struct trace *t);
 /* End it; sends its trace when nothing in that is open any more. */
 MUST_CHECK enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
 /* Give back what keeps a trace from being sent. */
@@ -295,6 +312,15 @@ static inline const struct wall_clock *clock_of(const struct node *n)
 	return n->island ? &n->island->clock : &n->trace->clock;
 }
 
+/* A span of an earlier capture in the set of those that were sent. */
+static inline uint64_t span_key(const struct node *n)
+{
+	uint64_t key;
+
+	memcpy(&key, n->span_id, sizeof(key));
+	return key;
+}
+
 static inline struct handle handle_to(struct node *n)
 {
 	return (struct handle){ n, n ? n->serial : 0 };
@@ -306,7 +332,16 @@ static inline struct node *handle_get(struct handle h)
 	return h.node && h.node->serial == h.serial ? h.node : NULL;
 }
 
+void leaf_free(struct mapper *m, struct node *leaf);
+
+/* send.c: nothing in the trace is open; frees it. */
+MUST_CHECK enum status trace_send(struct mapper *m, struct trace *t, struct err *err);
+/* A new leaf of a wait: its link follows what the waker's span is called in the end. */
+MUST_CHECK enum status link_expect(struct node *leaf, struct err *err);
+void referrers_release(struct mapper *m, struct trace *t);
+
 /* spans.c: turn a node whose ids are final into a span. */
+uint64_t wall_time(const struct node *n, int64_t time);
 MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
 /* How large that span is: span_bytes(). */
 size_t node_bytes(struct mapper *m, const struct node *n);
@@ -376,6 +411,12 @@ MUST_CHECK enum status log_event(struct mapper *m, struct goroutine *g, uint64_t
 MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_range(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_sync(struct mapper *m, const struct event *ev, struct err *err);
+/* A trace of tasks is being sent: the capture links to it if it is one of the longest. */
+void capture_note(struct mapper *m, const struct trace *t);
+/* The ranges that the end cuts, before anything is sent. */
+MUST_CHECK enum status capture_cut(struct mapper *m, struct err *err);
+/* The capture's own trace, and the links to it; after all others. */
+MUST_CHECK enum status capture_send(struct mapper *m, struct err *err);
 MUST_CHECK enum status capture_begin(struct mapper *m, const struct event *ev, struct err *err);
 /* A wait that the end of the capture cuts. */
 MUST_CHECK enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err);

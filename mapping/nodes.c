@@ -38,11 +38,12 @@ static struct node *slot_new(struct mapper *m, struct err *err)
 		n->goroutine = NO_GOROUTINE;
 		n->context_on = NO_GOROUTINE;
 		n->clock = m->clock;
+		n->moved = m->moved;
 	}
 	return n;
 }
 
-void node_free(struct mapper *m, struct node *n)
+static void slot_free(struct mapper *m, struct node *n)
 {
 	for (size_t i = 0; i < n->n_events; i++)
 		mem_free(n->events[i].message);
@@ -64,7 +65,7 @@ static void out_free(struct mapper *m, struct node *n)
 	*n->out_link = n->out_next;
 	if (n->out_next)
 		n->out_next->out_link = n->out_link;
-	node_free(m, n);
+	slot_free(m, n);
 }
 
 static void out_add(struct trace *t, struct node *n)
@@ -74,6 +75,11 @@ static void out_add(struct trace *t, struct node *n)
 		n->out_next->out_link = &n->out_next;
 	n->out_link = &t->out;
 	t->out = n;
+}
+
+void leaf_free(struct mapper *m, struct node *leaf)
+{
+	slot_free(m, leaf);
 }
 
 void nodes_release(struct mapper *m)
@@ -87,11 +93,12 @@ void nodes_release(struct mapper *m)
 void trace_free(struct mapper *m, struct trace *t)
 {
 	for (size_t i = 0; i < t->n_nodes; i++)
-		node_free(m, t->nodes[i]);
+		slot_free(m, t->nodes[i]);
 	for (size_t i = 0; i < t->n_leaves; i++)
-		node_free(m, t->leaves[i]);
+		slot_free(m, t->leaves[i]);
 	while (t->out)
 		out_free(m, t->out);
+	referrers_release(m, t);
 	mem_free(t->nodes);
 	mem_free(t->leaves);
 	if (t->adopted_key)
@@ -125,7 +132,7 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 					  "spans of a trace", err);
 
 		if (st) {
-			node_free(m, n);
+			slot_free(m, n);
 			return st;
 		}
 		t->nodes[t->n_nodes++] = n;
@@ -213,13 +220,10 @@ static uint64_t reasons_digest(const struct mapper *m, const struct reason_sum *
 static uint64_t waker_digest(const struct mapper *m, const struct node *n)
 {
 	const struct wait *w = &n->wait;
-	uint8_t ids[TRACE_ID_BYTES + SPAN_ID_BYTES] = { 0 };
 	uint64_t all = 0;
 
 	if (w->has_waker_span) {
-		memcpy(ids, w->waker_trace, TRACE_ID_BYTES);
-		memcpy(ids + TRACE_ID_BYTES, w->waker_span, SPAN_ID_BYTES);
-		all = XXH3_64bits(ids, sizeof(ids));
+		all = id_pair(w->waker_trace, w->waker_span) + w->unlinked;
 		if (w->waker_name)
 			all += XXH3_64bits(w->waker_name->text, w->waker_name->len);
 	}
@@ -254,6 +258,8 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	if (edges)
 		key.cut =
 			id_cut(n->cut_start ? m->first_id_time : 0, n->cut_end ? n->end : 0, edges);
+	else if (n->moved && n->kind != NODE_WAIT)
+		key.cut = id_cut(n->moved, 0, 0);
 	return key;
 }
 
@@ -274,75 +280,6 @@ void node_identify(const struct mapper *m, struct node *n)
 	else if (n->parent)
 		memcpy(n->parent_id, n->parent->span_id, SPAN_ID_BYTES);
 	id_span(trace_id_of(n), n->parent_id, &key, n->span_id);
-}
-
-/* Others may still refer to the tasks of a trace that is gone. */
-static void remember(struct mapper *m, const struct node *n)
-{
-	struct recent_task *r = &m->recent[n->task % RECENT_TASKS];
-
-	if (handle_get(r->node) != n)
-		return;
-	if (n->unsent) {
-		r->node = (struct handle){ NULL, 0 };
-		return;
-	}
-	memcpy(r->trace_id, trace_id_of(n), TRACE_ID_BYTES);
-	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
-	r->clock = *clock_of(n);
-}
-
-/* The longest wait below a node is its own too. */
-static void fold_longest(struct node *n)
-{
-	if (n->parent && n->longest.stopped &&
-	    n->longest.ready - n->longest.stopped >
-		    n->parent->longest.ready - n->parent->longest.stopped)
-		n->parent->longest = n->longest;
-}
-
-void trace_fix_links(struct trace *t)
-{
-	for (size_t i = 0; i < t->n_leaves; i++) {
-		struct wait *w = &t->leaves[i]->wait;
-		const struct node *waker = handle_get(w->waker_node);
-
-		if (!waker)
-			continue;
-		memcpy(w->waker_trace, trace_id_of(waker), TRACE_ID_BYTES);
-		memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
-	}
-}
-
-void trace_identify(const struct mapper *m, struct trace *t)
-{
-	for (size_t i = 0; i < t->n_nodes; i++)
-		node_identify(m, t->nodes[i]);
-	trace_fix_links(t);
-	for (size_t i = 0; i < t->n_leaves; i++)
-		node_identify(m, t->leaves[i]);
-}
-
-static enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
-{
-	enum status st = ST_OK;
-
-	trace_identify(m, t);
-	for (size_t i = t->n_nodes; i > 0; i--)
-		fold_longest(t->nodes[i - 1]);
-	trace_trim(m, t);
-	for (size_t i = 0; !st && i < t->n_nodes; i++) {
-		if (t->nodes[i]->kind == NODE_TASK)
-			remember(m, t->nodes[i]);
-		if (!t->nodes[i]->unsent)
-			st = node_emit(m, t->nodes[i], err);
-	}
-	for (size_t i = 0; !st && i < t->n_leaves; i++)
-		st = node_emit(m, t->leaves[i], err);
-	m->sum.dropped_spans += t->left_out;
-	if (!st)
-		trace_free(m, t);
-	return st;
 }
 
 enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err)

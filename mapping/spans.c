@@ -6,7 +6,7 @@
 #include "mapping/explain.h"
 #include "mapping/mapper_state.h"
 
-static uint64_t wall_time(const struct node *n, int64_t time)
+uint64_t wall_time(const struct node *n, int64_t time)
 {
 	int64_t wall;
 
@@ -257,7 +257,7 @@ static void count(struct mapper *m, const struct node *n)
 {
 	m->sum.spans++;
 	m->sum.tasks += n->kind == NODE_TASK;
-	m->sum.in_context += n->context != NULL;
+	m->sum.in_context += n->kind == NODE_TASK && n->context;
 	m->sum.regions += n->kind == NODE_REGION;
 	m->sum.waits += n->kind == NODE_WAIT;
 	for (size_t i = 0; i < n->n_events; i++)
@@ -320,7 +320,7 @@ static enum span_scope scope_of(const struct node *n)
 static bool add_link(const struct node *n, struct span_link *link)
 {
 	link->flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
-	if (n->kind == NODE_WAIT && n->wait.has_waker_span) {
+	if (n->kind == NODE_WAIT && n->wait.has_waker_span && !n->wait.unlinked) {
 		memcpy(link->trace_id, n->wait.waker_trace, TRACE_ID_BYTES);
 		memcpy(link->span_id, n->wait.waker_span, SPAN_ID_BYTES);
 		return true;
@@ -331,6 +331,20 @@ static bool add_link(const struct node *n, struct span_link *link)
 	memcpy(link->span_id, n->context->span_id, SPAN_ID_BYTES);
 	link->flags = n->context->flags | SPAN_FLAG_HAS_IS_REMOTE;
 	return true;
+}
+
+static void add_capture_links(const struct mapper *m, struct span *s)
+{
+	for (size_t i = 0; i < m->n_linked; i++) {
+		struct span_link *l = &m->link_scratch[i];
+
+		memcpy(l->trace_id, m->linked[i].trace_id, TRACE_ID_BYTES);
+		memcpy(l->span_id, m->linked[i].span_id, SPAN_ID_BYTES);
+		l->flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
+	}
+	s->links = m->link_scratch;
+	s->n_links = m->n_linked;
+	s->dropped_links = (uint32_t)m->n_unlinked;
 }
 
 /* The span that the node is; it and *link borrow the mapper's scratch memory. */
@@ -376,6 +390,8 @@ static void make_span(struct mapper *m, const struct node *n, struct span_link *
 		s->links = link;
 		s->n_links = 1;
 	}
+	if (n->kind == NODE_CAPTURE)
+		add_capture_links(m, s);
 	memcpy(s->trace_id, trace_id_of(n), TRACE_ID_BYTES);
 	memcpy(s->span_id, n->span_id, SPAN_ID_BYTES);
 	memcpy(s->parent_id, n->parent_id, SPAN_ID_BYTES);

@@ -49,6 +49,7 @@ static enum status new_continued(struct mapper *m, const struct recent_task *sen
 		return st;
 	t->id_fixed = true;
 	t->continued = true;
+	t->unsampled = sent->unsampled;
 	memcpy(t->id, sent->trace_id, TRACE_ID_BYTES);
 	st = node_new(m, t, kind, NULL, start, id_time, out, err);
 	if (st) {
@@ -181,6 +182,7 @@ enum status map_task_end(struct mapper *m, const struct event *ev, struct err *e
 	*r = (struct recent_task){ .id = id, .node = handle_to(n) };
 	if (n->left_out)
 		r->node = (struct handle){ NULL, 0 };
+	n->id_end = ev->wire_time;
 	st = idset_add(&m->ended, id, err);
 	if (!st && g)
 		st = critical_path(m, n, g, ev->time, err);
@@ -304,6 +306,9 @@ enum status log_event(struct mapper *m, struct goroutine *g, uint64_t task, int6
 		m->sum.dropped_events++;
 		return ST_OK;
 	}
+	if (m->opt.n_sampling)
+		place->trace->log_bits |= sampler_log(m->opt.sampling, m->opt.n_sampling,
+						      pooled_slice(category), message);
 	p.message = mem_alloc(sizeof(*p.message) + message.len);
 	if (!p.message)
 		return err_nomem(err, "a log message");

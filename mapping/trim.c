@@ -77,7 +77,7 @@ bool trace_make_room(struct mapper *m, struct trace *t, int64_t length)
 	t->is_heap = true;
 	if (length <= length_of(t->leaves[0]))
 		return false;
-	node_free(m, t->leaves[0]);
+	leaf_free(m, t->leaves[0]);
 	t->leaves[0] = t->leaves[--t->n_leaves];
 	sift_down(t, 0);
 	t->left_out++;
@@ -104,7 +104,7 @@ static int by_serial(const void *a, const void *b)
 static void drop_leaves(struct mapper *m, struct trace *t, size_t keep)
 {
 	while (t->n_leaves > keep) {
-		node_free(m, t->leaves[--t->n_leaves]);
+		leaf_free(m, t->leaves[--t->n_leaves]);
 		t->left_out++;
 	}
 }
@@ -205,7 +205,7 @@ static void fit_leaves(struct mapper *m, struct trace *t, uint64_t *left)
 		size_t bytes = node_bytes(m, n);
 
 		if (bytes > *left || n->parent->unsent) {
-			node_free(m, n);
+			leaf_free(m, n);
 			t->left_out++;
 			continue;
 		}
@@ -235,16 +235,20 @@ void trace_trim(struct mapper *m, struct trace *t)
 {
 	size_t keep = t->max_spans > t->n_nodes ? t->max_spans - t->n_nodes : 0;
 	uint64_t left = m->opt.bytes_per_trace;
+	bool sorted = false;
 
 	if (t->n_leaves > keep) {
+		sorted = true;
 		qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_worth);
 		drop_leaves(m, t, keep);
 	}
 	if (bound(t) > left) {
+		sorted = true;
 		fit_nodes(m, t, &left);
 		fit_leaves(m, t, &left);
 		fit_events(m, t, &left);
 	}
-	if (t->n_leaves)
+	/* As they came, if they were sorted otherwise meanwhile. */
+	if (t->n_leaves && (t->is_heap || sorted))
 		qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_serial);
 }

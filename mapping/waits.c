@@ -148,8 +148,12 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 			leaf->wait = *w;
 			if (g->track.stop.woken && m->reasons.list[w->reason].held)
 				st = waker_path(m, &g->track.stop, &leaf->path, err);
+			if (!st)
+				st = link_expect(leaf, err);
 		}
-	} else if (length >= m->opt.events_over_ns) {
+	} else if (length >= m->opt.events_over_ns && !n->ended) {
+		/* Of a span that is over, only what is a span of its own: a capture that ends
+		 * before the wait does must say the same of it. */
 		struct pending p = { .time = w->stopped, .wait = *w, .goroutine = g->id };
 
 		st = node_add_event(m, n, &p, err);

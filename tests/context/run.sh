@@ -70,7 +70,7 @@ live() {
 	for n in 1 2 3 4; do
 		check "spans of snapshot $n" context "$work/$n.trace" "$work/spans.json"
 	done
-	: check "snapshots that overlap" overlap "$work"/[1-4].trace
+	check "snapshots that overlap" overlap "$work"/[1-4].trace
 }
 
 builds() {

@@ -353,7 +353,7 @@ class Mapping:
         if time - start >= SPANS_OVER or (cut and time - start >= EVENTS_OVER):
             s = self.span('wait', name, start, resident, goid)
             s.end, s.cut_end = time, cut
-        elif time - start >= EVENTS_OVER:
+        elif time - start >= EVENTS_OVER and resident.end is None:
             resident.events[name, start, None] += 1
 
     def range(self, g, kind, time, name):
@@ -370,7 +370,8 @@ class Mapping:
             setattr(self, which, None)
         elif not (begun and kind == 'RangeActive'):
             cut = kind == 'RangeActive'
-            setattr(self, which, (self.first if cut else time, None if g == -1 else g, cut))
+            setattr(self, which,
+                    (self.first if cut else time, None if g == -1 else g, cut, name))
 
     def finish(self):
         for goid in sorted(self.goroutines):
@@ -378,6 +379,10 @@ class Mapping:
         for goid in sorted(self.goroutines):
             if self.goroutines[goid].wait:
                 self.finish_wait(goid, self.last, True)
+        for begun in self.gc, self.stw:
+            if begun:
+                s = self.span('range', begun[3], begun[0], self.capture, begun[1])
+                s.end, s.cut_start, s.cut_end = self.last, begun[2], True
         for s in self.spans:
             if s.end is None:
                 s.end, s.cut_end = self.last, s.kind != 'capture'
@@ -430,6 +435,8 @@ def read_spans(path):
                 for scope in resource['scopeSpans']:
                     for s in scope['spans']:
                         spans[s['traceId'], s['spanId']] = (scope['scope']['name'], s)
+    check_links(spans)
+    spans = {i: v for i, v in spans.items() if kind_of(v[1]) != 'capture link'}
     keys = {i: json_key(*v) for i, v in spans.items()}
     out = collections.Counter()
     for (trace, span), (_, s) in spans.items():
@@ -444,6 +451,28 @@ def read_spans(path):
                           if t[0].startswith('flightspan.time.') or t[0] == 'flightspan.goroutines')
         out[keys[trace, span], above, events, times] += 1
     return out
+
+
+def kind_of(span):
+    return attributes(span.get('attributes', []))['flightspan.kind']
+
+
+def check_links(spans):
+    """The capture links to the longest task of each trace, and these lead back to it."""
+    capture = [i for i, (_, s) in spans.items() if kind_of(s) == 'capture']
+    assert len(capture) == 1
+    root = spans[capture[0]][1]
+    to = {(link['traceId'], link['spanId']) for link in root.get('links', [])}
+    back = set()
+    for _, s in spans.values():
+        if kind_of(s) == 'capture link':
+            assert [(x['traceId'], x['spanId']) for x in s['links']] == capture
+            back.add((s['traceId'], s['parentSpanId']))
+    assert to == back and to <= spans.keys() and len(to) <= 128
+    for _, s in spans.values():
+        for link in s.get('links', []):
+            if kind_of(s) == 'wait':
+                assert (link['traceId'], link['spanId']) in spans, 'a link to nothing'
 
 
 def json_key(scope, s):

@@ -288,10 +288,14 @@ static void put_below(const struct records *r, const struct span *top, unsigned 
 
 void records_text(const struct records *r, uint64_t zero, bool capture, struct buf *out)
 {
+	/* The capture is sent last and shown first. */
+	for (size_t i = 0; capture && i < r->n; i++)
+		if (is_kind(&r->list[i], "capture"))
+			put_below(r, &r->list[i], 0, zero, out);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct span *s = &r->list[i];
 
-		if ((is_root(s) || !records_parent(r, s)) && (capture || !is_kind(s, "capture")))
+		if ((is_root(s) || !records_parent(r, s)) && !is_kind(s, "capture"))
 			put_below(r, s, 0, zero, out);
 	}
 }

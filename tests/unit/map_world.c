@@ -12,6 +12,7 @@ void map_world_init(struct map_world *w)
 	mapper_options_default(&w->opt);
 	w->opt.service_name = SLICE("shop");
 	w->opt.spans_over_ns = 100;
+	w->opt.links_per_span = 0; /* a test of theirs sets it */
 	w->opt.events_over_ns = 5;
 	w->sink = records_sink(&w->records);
 	w->texts = calloc(WORLD_TEXTS, sizeof(*w->texts));

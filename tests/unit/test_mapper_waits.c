@@ -165,10 +165,10 @@ static const struct map_row links[] = {
 	  "T b 1-200 t=2 g=2 cut=end\n"
 	  "T a 2-200 t=1 g=1 cut=end\n"
 	  "  W s 10-200 g=1 b=90 by=2 cut=end link=b\n" },
-	{ "to what the end cuts after it was sent: the whole one's id, for a later capture",
+	{ "to what the end cuts after the wait's own trace was sent",
 	  "1 g2 task 2 b; 2 g1 task 1 a;" WAIT "150 g1 end 1; 200 g1 yields",
 	  "T a 2-150 t=1 g=1\n"
-	  "  W s 10-110 g=1 b=90 r=10 by=2 link=?\n"
+	  "  W s 10-110 g=1 b=90 r=10 by=2 link=b\n"
 	  "T b 1-200 t=2 g=2 cut=end\n" },
 	{ "to below what the end cuts",
 	  "1 g2 task 2 b; 2 g1 task 1 a; 3 g2 task 3 c 2;" WAIT "150 g2 end 3; 200 g1 yields",

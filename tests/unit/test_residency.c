@@ -114,8 +114,12 @@ static const struct map_row rows[] = {
 	  "1 g2 is Running; 10 g2 task 1 a; 11 - go g1; 12 g1 runs;" STOPS("2", "s") "30 g2 end 1",
 	  "T a 10-30 t=1 g=2\n" },
 	{ "what it worked for when it stopped counts",
+	  HELPER "10 g1 task 1 a; 20 g1 block s; 21 g2 end 1; 25 g2 wakes g1; 135 g1 runs",
+	  "T a 10-21 t=1 g=1\n"
+	  "  W s 20-135 g=1 b=5 r=110 by=2\n" },
+	{ "a short wait that outlives what it worked for is not told",
 	  HELPER "10 g1 task 1 a; 20 g1 block s; 21 g2 end 1; 25 g2 wakes g1; 35 g1 runs",
-	  "T a 10-21 t=1 g=1 *s@20(g=1,b=5,r=10,by=2)\n" },
+	  "T a 10-21 t=1 g=1\n" },
 	{ "a task that began before the capture is nobody's",
 	  HELPER "10 g1 log 1 c m;" STOPS("2", "s") "30 g1 end 1",
 	  "T unknown task 0-30 t=1 cut=start *c@10(msg=m)\n" },
