@@ -55,6 +55,7 @@ static const struct {
 	{ "sent", sent_suite },
 	{ "source", source_suite },
 	{ "span_file", span_file_suite },
+	{ "span_limit", span_limit_suite },
 	{ "stackpool", stackpool_suite },
 	{ "stats", stats_suite },
 	{ "stats_print", stats_print_suite },

@@ -56,6 +56,7 @@ Suite *schema_suite(void);
 Suite *sent_suite(void);
 Suite *source_suite(void);
 Suite *span_file_suite(void);
+Suite *span_limit_suite(void);
 Suite *stackpool_suite(void);
 Suite *stats_suite(void);
 Suite *stats_print_suite(void);
