@@ -16,6 +16,8 @@
 	  "`task`, `region`, `wait`, `runtime`, `capture` or `capture link`")                      \
 	X(TRUNCATED, "flightspan.truncated", "text", "spans",                                      \
 	  "`start`, `end` or `both`: the edge that is not the real one")                           \
+	X(SALVAGED, "flightspan.salvaged", "bool", "spans",                                        \
+	  "true: its trace was cut in the file, this is what was left")                            \
 	X(CLOCK, "flightspan.clock", "text", "spans",                                              \
 	  "`file time`: the trace has no clock, its end is the file's time")                       \
 	X(TASK_ID, "flightspan.task.id", "int", "tasks, regions",                                  \
@@ -110,6 +112,8 @@
 	X(CAPTURE_GENERATIONS, "flightspan.capture.generations", "int", "the capture",             \
 	  "generations of the trace")                                                              \
 	X(CAPTURE_SOURCE, "flightspan.capture.source", "text", "the capture", "the file's name")   \
+	X(CAPTURE_DAMAGE, "flightspan.capture.damage", "text", "the capture",                      \
+	  "what is wrong with the file")                                                           \
 	X(MESSAGE, "message", "text", "logs", "what was logged")
 /* clang-format on */
 

@@ -25,6 +25,8 @@ static void add_cut(struct attrs *a, const struct node *n)
 			  n->cut_start && end ? SLICE("both")
 			  : n->cut_start      ? SLICE("start")
 					      : SLICE("end"));
+	if (n->salvaged)
+		attrs_true(a, KEY_SALVAGED);
 }
 
 static const struct reason *reason_of(const struct mapper *m, const struct wait *w)
@@ -195,6 +197,8 @@ static void add_capture(struct attrs *a, const struct mapper *m)
 	attrs_int(a, KEY_CAPTURE_GENERATIONS, (int64_t)m->sum.generations);
 	if (m->opt.source.len)
 		attrs_str(a, KEY_CAPTURE_SOURCE, m->opt.source);
+	if (m->damage[0])
+		attrs_str(a, KEY_CAPTURE_DAMAGE, slice_str(m->damage));
 }
 
 /* Good until the next call. */
