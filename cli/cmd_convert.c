@@ -206,6 +206,12 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 		return st;
 	p->output.path = o->out ? o->out : o->endpoint ? NULL : "-";
 	p->output.format = o->format;
+	p->output.limits = (struct span_limits){
+		.attributes = p->settings.mapping.limits.attributes_per_span,
+		.links = p->settings.mapping.limits.links_per_span,
+		.event_attributes = p->settings.mapping.limits.attributes_per_event,
+		.link_attributes = p->settings.mapping.limits.attributes_per_link,
+	};
 	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
 	if (!o->quiet)
 		p->http.waiting = tell_wait;

@@ -9,6 +9,7 @@ struct output {
 	struct otlp_batch http_batch;
 	struct err unsent; /* why the receiver gets no more while the file goes on */
 	bool failed;
+	struct span_limiter limiter; /* in front of it all */
 };
 
 enum status output_open(struct output **out, const struct output_options *opt, struct err *err)
@@ -18,6 +19,7 @@ enum status output_open(struct output **out, const struct output_options *opt, s
 
 	if (!o)
 		return err_nomem(err, "the output");
+	o->limiter.limits = opt->limits;
 	otlp_batch_init(&o->file_batch, opt->format, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	otlp_batch_init(&o->http_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	if (opt->path) {
@@ -42,6 +44,7 @@ void output_close(struct output *o)
 {
 	if (!o)
 		return;
+	span_limiter_release(&o->limiter);
 	file_out_close(o->file);
 	otlp_http_close(o->http);
 	otlp_batch_release(&o->file_batch);
@@ -119,7 +122,8 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 
 struct span_sink output_sink(struct output *o)
 {
-	return (struct span_sink){ emit, o };
+	o->limiter.next = (struct span_sink){ emit, o };
+	return span_limiter_sink(&o->limiter);
 }
 
 enum status output_finish(struct output *o, struct err *err)
