@@ -158,7 +158,8 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-export
+.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
+.PHONY: bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -190,8 +191,24 @@ $(BENCH_GO)/read: $(wildcard tests/bench/go/*.* tests/bench/go/*/*.go)
 	$(Q)mkdir -p $(@D) && cd tests/bench/go && go build -trimpath -buildvcs=false \
 		-o $(abspath $(@D))/ ./... && touch $(abspath $@)
 
-bench: $(B)/flightspan $(addprefix $(B)/bench/,$(BENCH) launch) $(BENCH_GO)/read ## speed beside Go's own reader
-	$(Q)tests/bench/bench.py $(B) $(BENCH_GO) build/bench
+# BENCH_FLAGS="--parts 'read convert' --mb 20 --rounds 7" only prints; with --page it also writes.
+BENCH_NEEDS := $(B)/flightspan $(B)/bench/bench_read $(B)/bench/launch $(BENCH_GO)/read
+BENCH_RUN := tests/bench/bench.py $(B) $(BENCH_GO) build/bench
+BENCH_FLAGS ?= --page docs/benchmarks.md
+bench: $(BENCH_NEEDS) ## speed and memory beside Go's own tools, into docs/benchmarks.md; half an hour
+	$(Q)$(BENCH_RUN) $(BENCH_FLAGS)
+
+bench-encode: $(B)/bench/bench_encode ## spans encoded a second, as protobuf and JSON
+	$(Q)timeout 600 $<
+
+bench-profile: $(BENCH_NEEDS) ## where the time goes, into docs/benchmarks.md; needs perf
+	$(Q)tests/bench/profile.py $(B) build/bench docs/benchmarks.md
+
+check-bench: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## what docs/benchmarks.md promises, on small traces; needs Go
+	$(Q)$(if $(HAVE_GO),$(BENCH_RUN) --gate,echo 'SKIP check-bench: needs Go 1.25 or newer')
+
+check-bridge: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## the same spans from a bridge over Go's own reader
+	$(Q)$(if $(HAVE_GO),$(BENCH_RUN) --gate --parts same,echo 'SKIP check-bridge: needs Go 1.25 or newer')
 
 BENCH_EXPORT := build/bench/export
 $(BENCH_EXPORT): $(wildcard tests/bench/export/*)
