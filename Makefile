@@ -28,7 +28,13 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-
 	-Wcast-qual -Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers $(if $(WERROR),-Werror)
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -include base/banned.h \
-	$(PKG_CFLAGS) $(SAN_FLAGS)
+	$(PKG_CFLAGS) $(SAN_FLAGS) $(LTO_CFLAGS)
+# The hot loop spans files: link-time optimization (gcc) of what is measured and shipped, a sixth faster.
+# Objects hold both forms, so that the test programs link as ever. LTO= turns it off.
+LTO ?= $(if $(SAN),,$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),yes))
+LTO_CFLAGS := $(if $(LTO),-flto=auto -ffat-lto-objects)
+LTO_LINK := $(if $(LTO),-flto=auto $(CFLAGS),)
+NO_LTO_LINK := $(if $(LTO),-fno-lto)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
@@ -54,7 +60,7 @@ all: $(B)/flightspan ## build build/release/flightspan
 
 $(B)/flightspan: $(call obj,$(CLI_SRC)) $(B)/libflightspan.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LTO_LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libflightspan.a: $(LIB_OBJ)
 	$(call say,AR,$@)
@@ -85,7 +91,7 @@ $(B)/gen/%.o: $(GEN)/%.c $(B)/flags | $(PROTO_SRC)
 define program
 $(B)/$(1): $(call obj,$(2)) $(B)/libflightspan.a
 	$$(call say,LINK,$$@)
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $(3) $$(LIBS)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $(or $(4),$(NO_LTO_LINK)) $$(LDFLAGS) -o $$@ $$^ $(3) $$(LIBS)
 endef
 $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(CHECK_CFLAGS)
 UNIT_CLI := cli/stats_json.c cli/stats_text.c
@@ -96,7 +102,7 @@ $(eval $(call program,timesort_check,tests/diff/timesort_check.c))
 $(eval $(call program,printable_check,tests/diff/printable_check.c))
 $(eval $(call program,emit_spans,tests/otlp/emit_spans.c tests/unit/span_gen.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
-$(foreach b,$(BENCH) launch,$(eval $(call program,bench/$(b),tests/bench/$(b).c)))
+$(foreach b,$(BENCH) launch,$(eval $(call program,bench/$(b),tests/bench/$(b).c,,$(LTO_LINK))))
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 $(foreach f,$(FUZZ),$(eval $(call program,fuzz_$(f),tests/fuzz/fuzz_$(f).c $(TEST_SRC))))
