@@ -5,9 +5,10 @@
 struct output {
 	struct file_out *file;
 	struct otlp_batch file_batch;
-	struct otlp_http *http;
-	struct otlp_batch http_batch;
-	struct err unsent; /* why the receiver gets no more while the file goes on */
+	struct send *send;
+	struct queue_entry *entry; /* with send alone */
+	struct otlp_batch send_batch;
+	bool unsent; /* the destinations get no more while the file goes on */
 	bool failed;
 	struct span_limiter limiter; /* in front of it all */
 };
@@ -21,16 +22,17 @@ enum status output_open(struct output **out, const struct output_options *opt, s
 		return err_nomem(err, "the output");
 	o->limiter.limits = opt->limits;
 	otlp_batch_init(&o->file_batch, opt->format, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
-	otlp_batch_init(&o->http_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
+	otlp_batch_init(&o->send_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	if (opt->path) {
 		st = file_out_open(&o->file, opt->path, opt->format, err);
 		if (!st)
 			st = otlp_batch_resource(&o->file_batch, &opt->resource, err);
 	}
-	if (!st && opt->http) {
-		st = otlp_http_open(&o->http, opt->http, err);
+	if (!st && opt->send) {
+		o->send = opt->send;
+		st = queue_begin(send_queue(o->send), &o->entry, err);
 		if (!st)
-			st = otlp_batch_resource(&o->http_batch, &opt->resource, err);
+			st = otlp_batch_resource(&o->send_batch, &opt->resource, err);
 	}
 	if (st) {
 		output_close(o);
@@ -46,9 +48,9 @@ void output_close(struct output *o)
 		return;
 	span_limiter_release(&o->limiter);
 	file_out_close(o->file);
-	otlp_http_close(o->http);
+	queue_abort(o->entry);
 	otlp_batch_release(&o->file_batch);
-	otlp_batch_release(&o->http_batch);
+	otlp_batch_release(&o->send_batch);
 	mem_free(o);
 }
 
@@ -63,15 +65,17 @@ static enum status flush_file(struct output *o, struct err *err)
 	return st;
 }
 
-static enum status flush_http(struct output *o, struct err *err)
+static enum status flush_send(struct output *o, struct err *err)
 {
-	size_t n = o->http_batch.n_spans;
+	size_t n = o->send_batch.n_spans;
 	struct slice message;
-	enum status st = otlp_batch_finish(&o->http_batch, &message, err);
+	enum status st = otlp_batch_finish(&o->send_batch, &message, err);
 
 	if (!st && message.len)
-		st = otlp_http_send(o->http, message, n, err);
-	otlp_batch_clear(&o->http_batch);
+		st = queue_add(o->entry, message, n, err);
+	otlp_batch_clear(&o->send_batch);
+	if (!st && !send_durable(o->send))
+		st = queue_commit(o->entry, NULL, err);
 	return st;
 }
 
@@ -87,15 +91,18 @@ static enum status put_file(struct output *o, const struct span *span, struct er
 	return st;
 }
 
-static enum status put_http(struct output *o, const struct span *span, struct err *err)
+static enum status put_send(struct output *o, const struct span *span, struct err *err)
 {
-	enum status st = otlp_batch_add(&o->http_batch, span, err);
+	enum status st = otlp_batch_add(&o->send_batch, span, err);
 
 	if (st == ST_END) {
-		st = flush_http(o, err);
+		st = flush_send(o, err);
 		if (!st)
-			st = otlp_batch_add(&o->http_batch, span, err);
+			st = otlp_batch_add(&o->send_batch, span, err);
 	}
+	/* Nobody is left who would take it; why is told at the end, once for each. */
+	if ((!st || st == ST_LIMIT) && !send_durable(o->send) && send_given_up(o->send))
+		return ST_REMOTE;
 	return st;
 }
 
@@ -104,18 +111,18 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 	struct output *o = arg;
 	enum status st = o->file ? put_file(o, span, err) : ST_OK;
 
-	if (!st && o->http && !o->unsent.code) {
-		struct err why = ERR_INIT;
-
-		st = put_http(o, span, &why);
-		/* That does not cost the file: it goes on to its end, then this is told. */
+	if (!st && o->send && !o->unsent) {
+		st = put_send(o, span, err);
+		/* That does not cost the file: it goes on to its end. */
 		if (st == ST_REMOTE && o->file) {
-			o->unsent = why;
+			o->unsent = true;
 			st = ST_OK;
-		} else if (st) {
-			*err = why;
+		} else if (st == ST_REMOTE) {
+			err_set(err, st, ERR_NO_OFFSET, "nobody takes its spans");
 		}
 	}
+	if (!st && send_stopped())
+		st = err_set(err, ST_REMOTE, ERR_NO_OFFSET, "stopped by a signal");
 	o->failed |= st != ST_OK;
 	return st;
 }
@@ -124,6 +131,41 @@ struct span_sink output_sink(struct output *o)
 {
 	o->limiter.next = (struct span_sink){ emit, o };
 	return span_limiter_sink(&o->limiter);
+}
+
+enum status output_remember(struct output *o, const struct sent_set *sent, struct err *err)
+{
+	enum status st = ST_OK;
+	size_t n;
+	const uint64_t *keys = sent_fresh(sent, &n);
+
+	if (!o->send || !send_durable(o->send))
+		return ST_OK;
+	for (size_t i = 0; i < n && !st; i++)
+		st = queue_add_id(o->entry, keys[i], err);
+	return st;
+}
+
+enum status output_end(struct output *o, bool good, const struct queue_snapshot *snapshot,
+		       struct err *err)
+{
+	struct queue_entry *fresh;
+	enum status st;
+
+	/* In memory, batches hold the spans of several snapshots. */
+	if (!o->send || !send_durable(o->send))
+		return ST_OK;
+	if (good) {
+		st = flush_send(o, err);
+		return st ? st : queue_commit(o->entry, snapshot, err);
+	}
+	otlp_batch_clear(&o->send_batch);
+	st = queue_begin(send_queue(o->send), &fresh, err);
+	if (!st) {
+		queue_abort(o->entry);
+		o->entry = fresh;
+	}
+	return st;
 }
 
 enum status output_finish(struct output *o, struct err *err)
@@ -135,28 +177,14 @@ enum status output_finish(struct output *o, struct err *err)
 		if (!st)
 			st = file_out_finish(o->file, err);
 	}
-	if (st)
+	if (st || !o->send || o->unsent || send_durable(o->send))
 		return st;
-	if (o->unsent.code) {
-		*err = o->unsent;
-		return o->unsent.code;
-	}
-	return o->http ? flush_http(o, err) : ST_OK;
+	return flush_send(o, err);
 }
 
 bool output_failed(const struct output *o)
 {
 	return o->failed;
-}
-
-const struct otlp_http_stats *output_http_stats(const struct output *o)
-{
-	return o->http ? otlp_http_stats(o->http) : NULL;
-}
-
-const char *output_url(const struct output *o)
-{
-	return o->http ? otlp_http_url(o->http) : NULL;
 }
 
 uint64_t output_file_bytes(const struct output *o)
