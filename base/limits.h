@@ -18,15 +18,17 @@
 
 /* Reading. Offsets inside a generation are 32-bit. */
 #define MAX_GENERATION_BYTES ((size_t)2 << 30)
-#define MAX_BATCHES ((size_t)1 << 26)	    /* of one generation */
-#define MAX_THREADS ((size_t)1 << 20)	    /* of one trace */
-#define MAX_PROCS ((size_t)1 << 20)	    /* of one trace */
-#define MAX_GOROUTINES ((size_t)1 << 26)    /* alive at once */
-#define MAX_OPEN_TASKS ((size_t)1 << 26)    /* alive at once */
-#define MAX_REGION_DEPTH ((size_t)1 << 20)  /* on one goroutine */
-#define MAX_RANGES ((size_t)1 << 16)	    /* in flight on one goroutine or proc */
-#define MAX_CPU_SAMPLES ((size_t)1 << 26)   /* of one generation */
-#define MAX_TABLE_RECORDS ((size_t)1 << 28) /* strings or stacks of one generation */
+#define MAX_BATCHES ((size_t)1 << 26)	     /* of one generation */
+#define MAX_THREADS ((size_t)1 << 20)	     /* of one trace */
+#define MAX_PROCS ((size_t)1 << 20)	     /* of one trace */
+#define MAX_GOROUTINES ((size_t)1 << 26)     /* alive at once */
+#define MAX_OPEN_TASKS ((size_t)1 << 26)     /* alive at once */
+#define MAX_REGION_DEPTH ((size_t)1 << 20)   /* on one goroutine */
+#define MAX_RANGES ((size_t)1 << 16)	     /* in flight on one goroutine or proc */
+#define MAX_CPU_SAMPLES ((size_t)1 << 26)    /* of one generation */
+#define MAX_TABLE_RECORDS ((size_t)1 << 28)  /* strings or stacks of one generation */
+#define MAX_SPELLED_STACKS ((size_t)1 << 16) /* of a generation, kept as text by dump */
+#define MAX_SPELLED_BYTES ((size_t)8 << 20)  /* of their texts */
 
 /* Mapping. */
 #define MAX_ENDED_TASK_PAGES ((size_t)1 << 16) /* of 4096 task ids each */
