@@ -31,7 +31,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -
 	$(PKG_CFLAGS) $(SAN_FLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
@@ -156,8 +156,10 @@ check-stats: $(B)/flightspan ## stats against Go's trace reader
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
 
-check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
+check-json: $(B)/emit_spans $(B)/flightspan ## our OTLP files through the official Python classes
 	$(Q)python3 tests/otlp/check_json.py $<
+	$(Q)python3 tests/otlp/check_metrics.py $(B)/flightspan deploy/example/demo.trace.zst \
+		$(wildcard tests/data/good/gc-*.zst tests/data/good/recorder-*.zst tests/data/good/preempt-*.zst)
 
 check-context: $(B)/flightspan ## tasks in the application's traces, and captures that overlap, live; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/context/run.sh $<

@@ -22,7 +22,7 @@ struct options {
 	const char *config, *out, *endpoint, *protocol, *compression;
 	enum otlp_format format;
 	uint64_t retry_ns; /* of one batch */
-	bool strict, quiet;
+	bool strict, quiet, metrics;
 };
 
 /* Everything that settings have to be turned into, with the memory for it. */
@@ -141,6 +141,7 @@ static void plan_mapper(struct plan *p)
 	o->spans_per_trace = o->spans_per_capture = to_u32(s->limits.spans_per_trace);
 	o->attribute_length = to_u32(s->limits.attribute_bytes);
 	o->context = modes[s->context.mode];
+	o->metrics = s->metrics;
 	o->context_categories = s->context.categories.ptr;
 	o->n_context_categories = s->context.categories.n;
 }
@@ -199,6 +200,8 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	log_set_level(p->settings.log.level);
 	for (size_t i = 0; i < p->settings.warnings.n; i++)
 		log_warn("%s", p->settings.warnings.ptr[i]);
+	if (o->metrics)
+		p->settings.mapping.metrics = true;
 	plan_mapper(p);
 	st = plan_sampling(p, err);
 	if (st)
@@ -234,7 +237,12 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	struct convert_result r;
 	struct err err = ERR_INIT;
 	bool progress = !o->quiet && isatty(STDERR_FILENO);
-	enum status st = convert_file(path, &p->mapper, output_sink(out), progress, &r, &err);
+	struct metrics_sink metrics = { NULL, NULL };
+	enum status st;
+
+	if (p->mapper.metrics)
+		metrics = output_metrics_sink(out);
+	st = convert_file(path, &p->mapper, output_sink(out), metrics, progress, &r, &err);
 
 	if (!st && p->mapper.sent)
 		st = sent_commit(p->mapper.sent, &err);
@@ -319,7 +327,7 @@ static bool parse_retry(const char *text, uint64_t *ns)
 /* EXIT_DONE: *o is complete and optind is at the first file. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT };
+	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT, METRICS };
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "output", required_argument, NULL, 'o' },
 						 { "format", required_argument, NULL, FORMAT },
@@ -329,6 +337,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 						   COMPRESSION },
 						 { "retry-for", required_argument, NULL, RETRY },
 						 { "strict", no_argument, NULL, STRICT },
+						 { "metrics", no_argument, NULL, METRICS },
 						 { "quiet", no_argument, NULL, 'q' },
 						 { NULL, 0, NULL, 0 } };
 	int opt;
@@ -368,6 +377,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case STRICT:
 			o->strict = true;
+			break;
+		case METRICS:
+			o->metrics = true;
 			break;
 		case ':':
 			return cli_usage(&cmd_convert, "%s needs a value", argv[optind - 1]);
@@ -428,6 +440,8 @@ const struct command cmd_convert = {
 		"                     such as 5m; 60s by default, 0 is one attempt\n"
 		"  -c, --config FILE  the YAML file; its service, mapping and sampling\n"
 		"                     sections apply\n"
+		"  --metrics          write and send metrics of the Go runtime too: scheduling\n"
+		"                     latency, GC pauses, heap goal, goroutines, GOMAXPROCS\n"
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
 		"  -q, --quiet        no summary, no progress bar, no word on retries\n\n"
 		"The service is named by OTEL_SERVICE_NAME or the file's service.name.\n"

@@ -35,17 +35,21 @@ static bool clock_offset(const struct clock_snapshot *s, int64_t *out)
 
 enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 {
+	enum status st = ST_OK;
+
 	stackpool_new_generation(&m->stacks);
 	/* The one that ends the trace begins no generation. */
 	if (!ev->tables && m->started)
-		return ST_OK;
+		return m->opt.metrics ? metrics_sync(m, ev, err) : ST_OK;
 	m->sum.generations += ev->tables != NULL;
 	m->clock.recorded = ev->snapshot && clock_offset(ev->snapshot, &m->clock.offset);
 	if (!m->clock.recorded) {
 		m->clock.offset = m->opt.fallback_offset_ns;
 		m->lacks_clock = true;
 	}
-	return m->started ? ST_OK : capture_begin(m, ev, err);
+	if (m->opt.metrics)
+		st = metrics_sync(m, ev, err);
+	return st || m->started ? st : capture_begin(m, ev, err);
 }
 
 static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t end, bool cut,
@@ -109,6 +113,8 @@ enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 	case EV_STW_BEGIN:
 		return stw_open(m, ev, err);
 	case EV_STW_END:
+		if (m->opt.metrics && m->stw.on)
+			metrics_stop_over(m, &m->stw, ev->time);
 		return m->stw.on && m->opt.stop_the_world
 			       ? range_leaf(m, &m->stw, ev->time, false, err)
 			       : ST_OK;

@@ -23,6 +23,7 @@
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
+#include "mapping/metrics.h"
 #include "mapping/stackpool.h"
 
 enum node_kind { NODE_TASK, NODE_REGION, NODE_WAIT, NODE_RANGE, NODE_CAPTURE };
@@ -130,6 +131,9 @@ struct goroutine {
 	size_t n_entries, cap_entries;
 	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
+	int64_t runnable; /* for metrics: since when it is */
+	bool has_runnable;
+	uint8_t owner;		     /* enum goroutine_owner */
 	struct context_log *context; /* a traceparent whose task is not certain yet, or NULL */
 	struct node *waiting_for;    /* of the wait in flight, whose trace is held; NULL: none is */
 	struct wait wait;
@@ -198,6 +202,7 @@ struct mapper {
 	struct span_event *event_scratch; /* events_per_span of each, for spans.c */
 	struct attrs *attr_scratch;
 	struct buf name; /* scratch, for spans.c */
+	struct metrics_state metrics;
 	struct mapper_summary sum;
 };
 

@@ -30,7 +30,7 @@ _flightspan()
 			return
 			;;
 		esac
-		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --strict -q --quiet --help"
+		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --strict --metrics -q --quiet --help"
 		;;
 	dump) options="--wire --help" ;;
 	stats) options="--json --help" ;;

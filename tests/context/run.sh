@@ -71,6 +71,7 @@ live() {
 		check "spans of snapshot $n" context "$work/$n.trace" "$work/spans.json"
 	done
 	check "snapshots that overlap" overlap "$work"/[1-4].trace
+	check "metrics" metrics
 }
 
 builds() {
@@ -90,6 +91,27 @@ overlap() {
 		timeout 120 "$flightspan" convert -q -o "$work/backwards.jsonl" "${back[@]}" &&
 		timeout 120 "$flightspan" convert -q -o "$work/mixed.jsonl" "${all[@]:1}" "${all[0]}" "${all[1]}" &&
 		timeout 120 python3 $here/check_overlap.py "${alone[@]}" -- "$work"/{in-order,backwards,mixed}.jsonl
+}
+
+# What the runtime says of itself, and each generation counted once however captures overlap.
+metrics() {
+	local name value each
+	timeout 120 "$flightspan" convert -q --metrics "$work/5.trace" | grep resourceMetrics >"$work/metrics" || return 1
+	while read -r name value; do
+		grep -oE "\"$name\".{0,400}\"asInt\":\"[0-9]+\"" "$work/metrics" | grep -oE '[0-9]+"$' | tr -d '"' >"$work/value"
+		if [ "$(head -n 1 "$work/value")" != "$value" ]; then
+			echo "$name is $(head -n 1 "$work/value"), the runtime says $value"
+			return 1
+		fi
+	done <"$work/metrics.txt"
+	timeout 120 "$flightspan" convert -q --metrics "$work"/[1-5].trace >"$work/once" &&
+		timeout 120 "$flightspan" convert -q --metrics "$work"/[1-5].trace "$work"/[1-5].trace >"$work/twice" || return 1
+	each=$(grep -c resourceMetrics "$work/once")
+	if [ "$(grep -c resourceMetrics "$work/twice")" != "$each" ]; then
+		echo "what was counted is counted again"
+		return 1
+	fi
+	tr '\n' ' ' <"$work/metrics.txt"
 }
 
 live
