@@ -109,9 +109,9 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-san
+.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
 .PHONY: fuzz fuzz-run
-check: check-unit check-golden check-corpus check-cli check-layers check-mapping ## what every commit has to pass
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-overlap ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
@@ -136,6 +136,9 @@ check-cli: $(B)/flightspan ## the command line: statuses, messages, what is left
 
 check-mapping: $(B)/flightspan ## spans against a slow and simple twin
 	$(Q)tests/mapping/run.sh $<
+
+check-overlap: $(B)/flightspan ## recorded snapshots of one program, which overlap
+	$(Q)tests/context/run.sh $< recorded
 
 check-san: ## the tests under address, undefined and thread sanitizers
 	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-corpus check-cli

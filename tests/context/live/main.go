@@ -1,7 +1,9 @@
 // Command live is a program with OpenTelemetry spans under a flight recorder. It
 // writes overlapping snapshots of itself, and all spans that its SDK exported.
 //
-//	live DIR    DIR/1.trace ... DIR/5.trace, DIR/spans.json and DIR/metrics.txt
+//	live DIR [PAUSE]    DIR/1.trace ... DIR/5.trace, DIR/spans.json and DIR/metrics.txt
+//
+// PAUSE, such as 50ms, is between requests: for small recordings.
 package main
 
 import (
@@ -48,13 +50,17 @@ func (e *exported) ExportSpans(_ context.Context, spans []sdk.ReadOnlySpan) erro
 func (e *exported) Shutdown(context.Context) error { return nil }
 
 func main() {
-	if err := run(os.Args[1]); err != nil {
+	var pause time.Duration
+	if len(os.Args) > 2 {
+		pause, _ = time.ParseDuration(os.Args[2])
+	}
+	if err := run(os.Args[1], pause); err != nil {
 		fmt.Fprintln(os.Stderr, "live:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir string) error {
+func run(dir string, pause time.Duration) error {
 	runtime.GOMAXPROCS(2)
 	fr := trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: 1500 * time.Millisecond, MaxBytes: 8 << 20})
 	if err := fr.Start(); err != nil {
@@ -73,6 +79,7 @@ func run(dir string) error {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				w.request(ctx, i, n)
+				time.Sleep(pause)
 			}
 		})
 	}
