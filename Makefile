@@ -105,6 +105,11 @@ $(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tes
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server
 HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
+FAULTS := build/faults
+$(FAULTS): $(wildcard tests/otlp/server/scripted/* tests/otlp/server/faults/* tests/e2e/bigtrace/*)
+	$(call say,GO,$@)
+	$(Q)cd tests/otlp/server && go test -c -trimpath -o $(abspath $@) ./faults
+	$(Q)cd tests/e2e && go build -trimpath -buildvcs=false -o $(abspath build/bigtrace) ./bigtrace
 $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
@@ -149,7 +154,7 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench
+.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-export
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -170,6 +175,10 @@ check-context: $(B)/flightspan ## tasks in the application's traces, and capture
 check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and back; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
 
+# TEST=Poison: one fault.
+check-faults: $(B)/flightspan $(if $(HAVE_GO),$(FAULTS)) ## what goes wrong between exporter and receiver, by sets; needs Go
+	$(Q)tests/otlp/faults.sh $<
+
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
 
@@ -181,6 +190,14 @@ $(BENCH_GO)/read: $(wildcard tests/bench/go/*.* tests/bench/go/*/*.go)
 
 bench: $(B)/flightspan $(addprefix $(B)/bench/,$(BENCH) launch) $(BENCH_GO)/read ## speed beside Go's own reader
 	$(Q)tests/bench/bench.py $(B) $(BENCH_GO) build/bench
+
+BENCH_EXPORT := build/bench/export
+$(BENCH_EXPORT): $(wildcard tests/bench/export/*)
+	$(call say,GO,$@)
+	$(Q)mkdir -p $(@D) && cd tests/bench/export && go build -trimpath -buildvcs=false -o $(abspath $@) .
+bench-export: $(B)/flightspan $(B)/bench/bench_send $(BENCH_EXPORT) ## spans per second into a socket beside the Go SDK; needs Go
+	$(Q)tests/bench/export.sh $^ deploy/example/demo.trace.zst \
+		$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m fr-10m)))
 
 # What a reviewer would ask for, before he has to.
 .PHONY: lint format format-check tidy hdr-check layers check-layers spelling shellcheck man-check ci

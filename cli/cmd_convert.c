@@ -259,7 +259,9 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 		return false;
 	}
 	if (r.damaged) {
-		err_wrap(&r.damage, "damaged trace, converted up to the damage");
+		err_wrap(&r.damage, r.salvaged ? "damaged trace, converted with what is left of"
+						 " its last generation"
+					       : "damaged trace, converted up to the damage");
 		cli_warn(path, &r.damage);
 	}
 	if (r.summary.late_ends)
@@ -450,7 +452,8 @@ const struct command cmd_convert = {
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
 		"  -q, --quiet        no summary, no progress bar, no word on retries\n\n"
 		"The service is named by OTEL_SERVICE_NAME or the file's service.name.\n"
-		"A damaged trace gives every span before the damage, and a warning.\n\n"
+		"A damaged trace gives every span before the damage, what can be salvaged of\n"
+		"the generation in which it was cut, and a warning.\n\n"
 		"Try: OTEL_SERVICE_NAME=orders flightspan convert -o spans.jsonl snapshot.trace",
 	.run = run,
 };

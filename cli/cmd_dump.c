@@ -22,7 +22,7 @@ static enum status flush(struct buf *b, struct err *err)
 }
 
 static enum status dump_events(struct byte_source bytes, struct buf *b, const char *path,
-			       struct err *err)
+			       bool salvage, struct err *err)
 {
 	struct reader *r = reader_open(bytes, err);
 	const struct event *ev;
@@ -33,6 +33,8 @@ static enum status dump_events(struct byte_source bytes, struct buf *b, const ch
 	if (reader_version(r) > NEWEST_VERSION)
 		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
 			 reader_version(r), NEWEST_VERSION);
+	if (salvage)
+		reader_salvage(r);
 	while (!(st = reader_next(r, &ev, err))) {
 		text_event(b, ev);
 		if (b->len >= FLUSH_BYTES || b->failed)
@@ -61,7 +63,7 @@ static enum status dump_wire(struct byte_source bytes, struct buf *b, struct err
 	return st;
 }
 
-static int dump(const char *path, bool wire)
+static int dump(const char *path, bool wire, bool salvage)
 {
 	struct err err = ERR_INIT, flush_err = ERR_INIT;
 	struct file_source *f = file_source_open(path, &err);
@@ -72,7 +74,7 @@ static int dump(const char *path, bool wire)
 		return cli_fail(path, &err);
 	buf_init(&b, MAX_TEXT);
 	st = wire ? dump_wire(file_source_bytes(f), &b, &err)
-		  : dump_events(file_source_bytes(f), &b, path, &err);
+		  : dump_events(file_source_bytes(f), &b, path, salvage, &err);
 	/* Events before the damage are printed before it is told. */
 	if (flush(&b, &flush_err) && st == ST_END) {
 		st = flush_err.code;
@@ -87,28 +89,36 @@ static int dump(const char *path, bool wire)
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = { { "wire", no_argument, NULL, 'w' },
+						 { "salvage", no_argument, NULL, 's' },
 						 { NULL, 0, NULL, 0 } };
-	bool wire = false;
+	bool wire = false, salvage = false;
 	int opt;
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		if (opt != 'w')
+		if (opt == 'w')
+			wire = true;
+		else if (opt == 's')
+			salvage = true;
+		else
 			return cli_usage(&cmd_dump, "unknown option %s", argv[optind - 1]);
-		wire = true;
 	}
+	if (wire && salvage)
+		return cli_usage(&cmd_dump, "--wire reads what is there anyway, without --salvage");
 	if (argc - optind != 1)
 		return cli_usage(&cmd_dump, "expected one file");
-	return dump(argv[optind], wire);
+	return dump(argv[optind], wire, salvage);
 }
 
 const struct command cmd_dump = {
 	.name = "dump",
-	.args = "[--wire] FILE",
+	.args = "[--wire | --salvage] FILE",
 	.summary = "print every event of a trace as text",
 	.help = "Prints the events in order, exactly as `go tool trace -d=parsed FILE` does.\n"
 		"FILE may be zstd or gzip compressed; - is standard input.\n\n"
-		"  --wire   the recorded events in file order, as -d=wire does\n\n"
+		"  --wire      the recorded events in file order, as -d=wire does\n"
+		"  --salvage   of a trace that was cut, also what can be used of its last\n"
+		"              generation, where Go's tool stops; a name that was lost is ?\n\n"
 		"A damaged trace prints every event before the damage, then one error\n"
 		"line with the byte offset, and exits with 1.",
 	.run = run,

@@ -54,11 +54,13 @@ static enum status stats_of(struct reader *r, const char *path, bool json, struc
 	if (src.version > NEWEST_VERSION)
 		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
 			 src.version, NEWEST_VERSION);
+	reader_salvage(r);
 	end = feed_all(s, r, &why);
+	src.salvaged = reader_salvaged(r) != NULL;
 	src.n_generations = reader_generations(r);
 	src.error = end < 0 ? &why : NULL;
 	st = stats_finish(s, err);
-	/* Of a trace without a whole generation there is nothing but the error to tell. */
+	/* Of a trace without a generation there is nothing but the error to tell. */
 	if (!st && (src.n_generations || !src.error))
 		st = print(s, &src, json, err);
 	fflush(stdout);
@@ -116,7 +118,8 @@ const struct command cmd_stats = {
 		"trace is counted as cut and is in no total and no percentile; shares are of\n"
 		"whole blocks. A coroutine switch (iter.Pull) is a block of that name, and no\n"
 		"scheduling latency.\n\n"
-		"A damaged trace is reported up to the damage, then one error line with the\n"
-		"byte offset follows, and the exit status is 1.",
+		"A damaged trace is reported up to the damage, with what can be salvaged of the\n"
+		"generation in which it was cut (names that were lost are ?); then one error line\n"
+		"with the byte offset follows, and the exit status is 1.",
 	.run = run,
 };

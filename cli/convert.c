@@ -29,6 +29,7 @@ static enum status find_end(struct file_source *f, int64_t *end, struct err *err
 	if (!r)
 		return err->code;
 	*end = 0;
+	reader_salvage(r);
 	while (!reader_next(r, &ev, &ignored))
 		*end = ev->time;
 	reader_close(r);
@@ -73,13 +74,15 @@ static enum status pump(struct reader *r, struct mapper *m, struct file_source *
 		if (st == ST_END)
 			return ST_OK;
 		if (st) {
-			/* Nothing whole came before it: that is no conversion. */
+			/* Nothing came before it: that is no conversion. */
 			if ((st != ST_FORMAT && st != ST_LIMIT) || !reader_generations(r)) {
 				*err = why;
 				return st;
 			}
 			result->damaged = true;
 			result->damage = why;
+			result->salvaged = reader_salvaged(r) != NULL;
+			mapper_tell_damage(m, why.msg);
 			return ST_OK;
 		}
 		st = mapper_feed(m, ev, err);
@@ -108,6 +111,7 @@ static enum status convert_source(struct file_source *f, const char *path, struc
 	if (result->version > NEWEST_VERSION)
 		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
 			 result->version, NEWEST_VERSION);
+	reader_salvage(r);
 	st = pump(r, m, f, bar, result, err);
 	if (!st)
 		st = mapper_finish(m, err);

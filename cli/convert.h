@@ -3,7 +3,7 @@
  *
  * The pipeline of design section 2 for bytes at rest; `convert` runs it for each
  * of its files. A damaged snapshot gives the spans of what is whole before the
- * damage, and says so.
+ * damage and of what can be salvaged, and says so.
  */
 #ifndef CLI_CONVERT_H
 #define CLI_CONVERT_H
@@ -16,12 +16,13 @@ struct convert_result {
 	unsigned int version; /* of the trace format */
 	bool damaged;
 	struct err damage; /* if damaged: where the reading ended, and why */
+	bool salvaged;	   /* the last generation was cut, what is left of it is converted */
 };
 
 /*
  * Convert the file at `path` ("-": standard input). `options` are a template:
  * source and clock are filled in here. ST_OK with result->damaged set means that
- * whole generations were read before the damage. A failure of the sink is its own.
+ * something was read before the damage. A failure of the sink is its own.
  */
 MUST_CHECK enum status convert_file(const char *path, const struct mapper_options *options,
 				    struct span_sink sink, struct metrics_sink metrics,

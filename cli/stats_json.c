@@ -261,6 +261,8 @@ static void put_source(struct buf *b, const struct stats_report *r, const struct
 		buf_str(b, "null");
 	key_known(b, "error_offset", src->error && src->error->offset != ERR_NO_OFFSET,
 		  src->error ? src->error->offset : 0);
+	key(b, "salvaged");
+	buf_str(b, src->salvaged ? "true" : "false");
 	key_u64(b, "duration_ns", (uint64_t)r->last_ns - (uint64_t)r->first_ns);
 	key(b, "begin_unix_ns");
 	/* A string: it has more digits than a JSON number keeps. */

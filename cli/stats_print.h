@@ -17,6 +17,7 @@ struct stats_source {
 	unsigned int version; /* NN of "go 1.NN" */
 	uint64_t n_generations;
 	const struct err *error; /* why reading stopped before the end; NULL: it did not */
+	bool salvaged;		 /* the last generation was cut, and used as far as possible */
 };
 
 void stats_print_text(struct buf *b, const struct stats_report *r, const struct stats_source *src);

@@ -240,7 +240,10 @@ static void put_source(struct buf *b, const struct stats_report *r, const struct
 	buf_printf(b, "goroutines: %" PRIu64 " seen, %" PRIu64 " alive at the end\n",
 		   r->goroutines_seen, r->goroutines_alive);
 	if (src->error)
-		buf_str(b, "  DAMAGED: this is what could be read before the error.\n");
+		buf_str(b, src->salvaged ? "  DAMAGED: the last generation is not whole, what is"
+					   " left of it is counted.\n"
+					 : "  DAMAGED: this is what could be read before the"
+					   " error.\n");
 }
 
 static void put_headlines(struct buf *b, const struct stats_report *r)

@@ -93,6 +93,10 @@ struct mapping_settings {
 		uint64_t spans_per_trace;
 		uint64_t bytes_per_trace;
 		uint64_t events_per_span;
+		uint64_t attributes_per_span;
+		uint64_t links_per_span;
+		uint64_t attributes_per_event;
+		uint64_t attributes_per_link;
 		uint64_t attribute_bytes; /* longest text of one attribute */
 	} limits;
 };

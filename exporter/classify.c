@@ -10,7 +10,7 @@
  */
 static const struct row {
 	enum { BY_CURL, BY_HTTP, BY_GRPC } kind;
-	long from, to;
+	int from, to;
 	enum send_class class;
 } table[] = {
 	{ BY_CURL, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, SEND_OURS },
@@ -117,6 +117,21 @@ static enum send_class class_of_status(const struct attempt *a)
 	return look_up(BY_GRPC, a->grpc_status, SEND_PERMANENT);
 }
 
+/*
+ * In TLS 1.3 a client learns that its certificate is not liked, or that one was wanted,
+ * when it reads: as an alert, under a code that otherwise is the network's.
+ */
+static bool is_alert(const struct attempt *a)
+{
+	static const char *const alerts[] = { "alert certificate", "alert bad certificate",
+					      "alert unsupported certificate", "alert unknown ca",
+					      "alert access denied" };
+
+	return (a->rc == CURLE_RECV_ERROR || a->rc == CURLE_SEND_ERROR ||
+		a->rc == CURLE_SSL_CONNECT_ERROR) &&
+	       mentions_any(a->error, alerts, N(alerts));
+}
+
 static enum send_class class_of(const struct attempt *a)
 {
 	/* The answer's body was no use, but its first line says it all. */
@@ -125,7 +140,7 @@ static enum send_class class_of(const struct attempt *a)
 
 	if (a->rc == CURLE_OK || (unread && a->status))
 		return class_of_status(a);
-	class = look_up(BY_CURL, a->rc, SEND_TRANSPORT);
+	class = is_alert(a) ? SEND_TLS : look_up(BY_CURL, a->rc, SEND_TRANSPORT);
 	if (class != SEND_TRANSPORT || !a->status)
 		return class;
 	/*

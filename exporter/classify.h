@@ -36,6 +36,7 @@ struct attempt {
 	bool has_retry_info;	   /* a google.rpc.RetryInfo came */
 	uint64_t retry_info_ns;	   /* what it asks for */
 	struct slice words;	   /* the receiver's: the body, or grpc-message */
+	struct slice error;	   /* libcurl's words, if rc is not 0 */
 	int64_t now_s;		   /* Unix time, for a Retry-After that is a date */
 };
 

@@ -2,8 +2,6 @@
 
 #include <curl/curl.h>
 
-#include "exporter/classify.h"
-
 #define WHICH_PORT "4318 is OTLP/HTTP, 4317 is gRPC"
 #define GRPC_PORT "this looks like a gRPC port (4317); OTLP/HTTP is usually 4318"
 #define MAYBE_GRPC_PORT "if this is a gRPC port (4317): OTLP/HTTP is usually 4318"
@@ -57,10 +55,13 @@ static const struct {
 	  "no grpc-status came; does this port speak gRPC, and does a proxy drop trailers?" },
 };
 
-const char *hint_for(enum setting_protocol protocol, int rc, long http_status, int grpc_status)
+const char *hint_for(enum setting_protocol protocol, enum send_class class, int rc,
+		     long http_status, int grpc_status)
 {
 	int kind = protocol == SETTING_GRPC ? GRPC : HTTP;
 
+	if (class == SEND_TLS && (rc == CURLE_RECV_ERROR || rc == CURLE_SEND_ERROR))
+		return "does the receiver want a certificate of ours, and know its authority?";
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
 		bool of_status = !rc && http_status != 200;
 		bool of_code = !rc && http_status == 200;

@@ -8,8 +8,10 @@
 #define EXPORTER_HINT_H
 
 #include "config/settings.h"
+#include "exporter/classify.h"
 
 /* NULL if nothing is known. `grpc_status` is GRPC_NONE if none came. */
-const char *hint_for(enum setting_protocol protocol, int rc, long http_status, int grpc_status);
+const char *hint_for(enum setting_protocol protocol, enum send_class class, int rc,
+		     long http_status, int grpc_status);
 
 #endif /* EXPORTER_HINT_H */

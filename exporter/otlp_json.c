@@ -105,6 +105,7 @@ static uint8_t *put_link(uint8_t *p, const struct span_link *l)
 	p = json_put_hex(p, (struct slice){ l->span_id, SPAN_ID_BYTES });
 	*p++ = '"';
 	p = put_attrs(p, l->attrs, l->n_attrs);
+	p = COUNT(p, "droppedAttributesCount", l->dropped_attrs);
 	p = COUNT(p, "flags", l->flags);
 	*p++ = '}';
 	return p;

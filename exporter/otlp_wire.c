@@ -248,7 +248,7 @@ static inline uint8_t *put_id(uint8_t *p, uint8_t tag, const uint8_t *id, size_t
 static size_t link_size(const struct span_link *l, bool repair)
 {
 	return 2 + TRACE_ID_BYTES + 2 + SPAN_ID_BYTES + attrs_size(l->attrs, l->n_attrs, repair) +
-	       (l->flags ? 5 : 0);
+	       count_size(l->dropped_attrs) + (l->flags ? 5 : 0);
 }
 
 static uint8_t *put_link(uint8_t *p, const struct span_link *l, struct pass *pass)
@@ -257,6 +257,7 @@ static uint8_t *put_link(uint8_t *p, const struct span_link *l, struct pass *pas
 	p = put_id(p, BYTES(1), l->trace_id, TRACE_ID_BYTES);
 	p = put_id(p, BYTES(2), l->span_id, SPAN_ID_BYTES);
 	p = put_attrs(p, BYTES(4), l->attrs, l->n_attrs, pass);
+	p = put_count(p, VARINT(5), l->dropped_attrs);
 	if (l->flags) {
 		*p++ = FIXED32(6);
 		p = put_fixed32(p, l->flags);

@@ -150,7 +150,7 @@ static bool cut_torn_end(struct span_file *f, uint64_t size)
 static enum status open_file(struct span_file *f, int *code, struct err *err)
 {
 	enum status st = ST_OK;
-	struct stat s;
+	struct stat s = { 0 };
 
 	f->fd = open(f->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
 	if (f->fd < 0)

@@ -278,6 +278,7 @@ static struct verdict judge(struct transport *t, const struct http_reply *r, enu
 		.grpc_status = GRPC_NONE,
 		.content_type = r->header[HTTP_CONTENT_TYPE],
 		.retry_after = r->header[HTTP_RETRY_AFTER],
+		.error = slice_str(r->error),
 		.now_s = t->clock.wall_s(t->clock.arg),
 	};
 
@@ -320,7 +321,7 @@ static void fill_result(struct transport *t, const struct http_reply *r, const s
 		out->spans_rejected = t->reply.rejected;
 		out->unreadable = t->reply.unreadable || r->rc != CURLE_OK;
 	} else {
-		out->hint = hint_for(t->protocol, r->rc, r->status, out->grpc_status);
+		out->hint = hint_for(t->protocol, v->class, r->rc, r->status, out->grpc_status);
 	}
 	/* The beginning of an answer is no answer. */
 	if (v->class != SEND_TRANSPORT || !r->rc)

@@ -42,6 +42,10 @@ enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 	if (!ev->tables && m->started)
 		return m->opt.metrics ? metrics_sync(m, ev, err) : ST_OK;
 	m->sum.generations += ev->tables != NULL;
+	m->cut_at = event_sync_cut(ev);
+	/* One that was cut may have lost its clock; it is the one of the generation before. */
+	if (m->cut_at && !ev->snapshot && m->clock.recorded)
+		return m->started ? ST_OK : capture_begin(m, ev, err);
 	m->clock.recorded = ev->snapshot && clock_offset(ev->snapshot, &m->clock.offset);
 	if (!m->clock.recorded) {
 		m->clock.offset = m->opt.fallback_offset_ns;

@@ -46,7 +46,7 @@ void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 	seed->words[1] = h.high64;
 }
 
-uint64_t id_cut(int64_t capture_start, int64_t capture_end, unsigned int edges)
+uint64_t id_cut(int64_t capture_start, int64_t capture_end, uint64_t edges)
 {
 	uint8_t bytes[24], *at = bytes;
 

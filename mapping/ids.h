@@ -42,7 +42,7 @@ void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 		  struct slice instance);
 
 /* A number for the capture's edges that cut a span, to put into its key; not 0. */
-uint64_t id_cut(int64_t capture_start, int64_t capture_end, unsigned int edges);
+uint64_t id_cut(int64_t capture_start, int64_t capture_end, uint64_t edges);
 
 /* A number for a span, to put into the key of another one that tells of it; not 0. */
 uint64_t id_pair(const uint8_t trace[static TRACE_ID_BYTES],

@@ -1,6 +1,7 @@
 #include "mapping/mapper.h"
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "mapping/mapper_state.h"
@@ -236,6 +237,11 @@ static enum status send_rest(struct mapper *m, struct err *err)
 		st = trace_unhold(m, t, err);
 	}
 	return st;
+}
+
+void mapper_tell_damage(struct mapper *m, const char *why)
+{
+	log_escape(slice_str(why), m->damage, sizeof(m->damage));
 }
 
 enum status mapper_finish(struct mapper *m, struct err *err)

@@ -87,6 +87,8 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 void mapper_free(struct mapper *m);
 
 MUST_CHECK enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err);
+/* The capture's span says that the trace was damaged, and this of how. Copied. */
+void mapper_tell_damage(struct mapper *m, const char *why);
 /* End what is open at the time of the last event. Feed nothing after it. */
 MUST_CHECK enum status mapper_finish(struct mapper *m, struct err *err);
 void mapper_summarize(const struct mapper *m, struct mapper_summary *out);

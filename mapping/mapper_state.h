@@ -95,6 +95,7 @@ struct node {
 	bool sent;	 /* not sent: an earlier capture has sent it ... */
 	bool sent_below; /* ... and all below it */
 	bool abandoned;	 /* a region whose goroutine died: shows as cut, not by the capture */
+	bool salvaged;	 /* ended in a generation that was cut: some of it may be lost */
 	bool left_out;	 /* not in its trace's list, never a parent; gone when it ends */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;					  /* of NODE_WAIT */
@@ -140,7 +141,7 @@ struct goroutine {
 };
 
 /* Room for the attributes of any span or event. */
-#define MAX_ATTRS 12
+#define MAX_ATTRS 14
 struct attrs {
 	struct attr list[MAX_ATTRS];
 	size_t n;
@@ -198,6 +199,8 @@ struct mapper {
 	int64_t moved;		 /* see move_of() */
 	int64_t first_time, last_time, first_id_time;
 	struct wall_clock clock;	  /* of the current generation */
+	uint64_t cut_at;		  /* byte where the current one was cut; 0: it is whole */
+	char damage[256];		  /* for the capture's span; empty: none */
 	bool started, lacks_clock;	  /* some generation had none */
 	struct span_event *event_scratch; /* events_per_span of each, for spans.c */
 	struct attrs *attr_scratch;

@@ -4,7 +4,7 @@
 #include "mapping/mapper_state.h"
 
 /* The capture's edges that cut a node, as part of its id. */
-enum { EDGE_START = 1, EDGE_END = 2 };
+enum { EDGE_START = 1, EDGE_END = 2, EDGE_SALVAGE = 4 };
 
 enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
 		      struct trace **out, struct err *err)
@@ -174,6 +174,7 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 	n->start = start;
 	n->end = end;
 	n->ended = true;
+	n->salvaged = m->cut_at;
 	t->leaves[t->n_leaves++] = n;
 	*out = n;
 	return ST_OK;
@@ -209,7 +210,7 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 					      [NODE_WAIT] = ID_BLOCK,
 					      [NODE_RANGE] = ID_RANGE,
 					      [NODE_CAPTURE] = ID_CAPTURE };
-	unsigned int edges = (n->cut_start ? EDGE_START : 0) | (n->cut_end ? EDGE_END : 0);
+	uint64_t edges = (n->cut_start ? EDGE_START : 0) | (n->cut_end ? EDGE_END : 0);
 	struct id_key key = { .kind = kinds[n->kind], .time = n->id_time };
 
 	key.number = n->kind == NODE_TASK ? n->task : (uint64_t)n->goroutine;
@@ -218,6 +219,9 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	/* Snapshots that begin with the same generation end where they were taken. */
 	if (n->kind == NODE_CAPTURE)
 		key.number2 = (uint64_t)n->end;
+	/* Cut elsewhere, the trace may show more of it, or less. */
+	if (n->salvaged)
+		edges |= EDGE_SALVAGE | m->cut_at << 3;
 	/* Who is known to have been waking it depends on what the capture has of them. */
 	if (n->kind == NODE_WAIT && n->wait.has_waker_span)
 		key.number2 = id_pair(n->wait.waker_trace, n->wait.waker_span);
@@ -260,6 +264,7 @@ enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *
 
 	n->ended = true;
 	n->end = end;
+	n->salvaged = m->cut_at;
 	if (n->left_out) {
 		t->left_out++;
 		slot_free(m, n);

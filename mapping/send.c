@@ -124,7 +124,7 @@ static enum status note_sent(struct mapper *m, const struct trace *t, struct err
 	for (size_t i = t->n_nodes; i > 0; i--) {
 		struct node *n = t->nodes[i - 1];
 
-		n->partial = n->partial || n->cut_start || n->cut_end;
+		n->partial = n->partial || n->cut_start || n->cut_end || n->salvaged;
 		if (n->partial && n->parent)
 			n->parent->partial = true;
 	}

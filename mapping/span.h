@@ -55,6 +55,7 @@ struct span_link {
 	uint8_t span_id[SPAN_ID_BYTES];
 	const struct attr *attrs;
 	size_t n_attrs;
+	uint32_t dropped_attrs;
 	uint32_t flags; /* SPAN_FLAG_* */
 };
 

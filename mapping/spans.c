@@ -36,6 +36,10 @@ static void add_cut(struct attrs *a, const struct mapper *m, const struct node *
 			n->cut_start && end ? SLICE("both")
 			: n->cut_start	    ? SLICE("start")
 					    : SLICE("end"));
+	if (n->salvaged)
+		a->list[a->n++] = (struct attr){ .key = SLICE("flightspan.salvaged"),
+						 .type = ATTR_BOOL,
+						 .b = true };
 }
 
 /* Why it waited; a coroutine switch has no reason, "wait": the pool was full. */
@@ -79,6 +83,8 @@ static void add_capture(struct attrs *a, const struct mapper *m)
 	add_int(a, SLICE("flightspan.capture.generations"), (int64_t)m->sum.generations);
 	if (m->opt.source.len)
 		add_str(a, m, SLICE("flightspan.capture.source"), m->opt.source);
+	if (m->damage[0])
+		add_str(a, m, SLICE("flightspan.capture.damage"), slice_str(m->damage));
 }
 
 /* Good until the next call. */

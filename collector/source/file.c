@@ -10,6 +10,8 @@
 #include "base/mem.h"
 
 #define RAW_BYTES ((size_t)128 << 10)
+/* zstd does not say what it wrote before an error: no more than this is lost then. */
+#define ZSTD_STEP ((size_t)16 << 10)
 
 enum coding { UNKNOWN, PLAIN, ZSTD, GZIP };
 
@@ -211,7 +213,7 @@ static enum status step_zstd(struct file_source *f, uint8_t *dst, size_t cap, si
 			     struct err *err)
 {
 	ZSTD_inBuffer in = { f->raw + f->pos, f->len - f->pos, 0 };
-	ZSTD_outBuffer out = { dst, cap, 0 };
+	ZSTD_outBuffer out = { dst, cap < ZSTD_STEP ? cap : ZSTD_STEP, 0 };
 	size_t left = ZSTD_decompressStream(f->zstd, &out, &in);
 
 	if (ZSTD_isError(left))
@@ -233,14 +235,15 @@ static enum status step_gzip(struct file_source *f, uint8_t *dst, size_t cap, si
 	f->gzip.next_out = dst;
 	f->gzip.avail_out = (uInt)cap;
 	rc = inflate(&f->gzip, Z_NO_FLUSH);
+	*made = cap - f->gzip.avail_out;
 	if (rc == Z_MEM_ERROR)
 		return err_nomem(err, "gzip");
-	if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
+	/* What came before the damage first; the next call fails again. */
+	if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR && !*made)
 		return err_set(err, ST_FORMAT, ERR_NO_OFFSET, "damaged gzip data: %s",
 			       f->gzip.msg ? f->gzip.msg : "unexpected end");
 	f->in_frame = rc != Z_STREAM_END;
 	f->pos = f->len - f->gzip.avail_in;
-	*made = cap - f->gzip.avail_out;
 	/* A file may hold several members one behind the other. */
 	if (rc == Z_STREAM_END)
 		inflateReset(&f->gzip);

@@ -140,6 +140,15 @@ struct slice event_stw_kind(const struct event *ev);	 /* STW range: "GC mark ter
 struct slice event_log_category(const struct event *ev); /* log */
 struct slice event_log_message(const struct event *ev);	 /* log */
 
+/*
+ * A sync event: its generation was cut at this byte of the trace and is read as
+ * far as possible; 0: it is whole.
+ */
+static inline uint64_t event_sync_cut(const struct event *ev)
+{
+	return ev->args[1];
+}
+
 static inline uint64_t event_task(const struct event *ev) /* task, region, log: its id */
 {
 	return ev->args[0];

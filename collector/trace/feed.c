@@ -11,7 +11,9 @@
 
 void feed_init(struct feed *f, struct byte_source source)
 {
-	*f = (struct feed){ .source = source, .max_generation = MAX_GENERATION_BYTES };
+	*f = (struct feed){ .source = source,
+			    .max_generation = MAX_GENERATION_BYTES,
+			    .failure = ERR_INIT };
 }
 
 void feed_release(struct feed *f)
@@ -46,18 +48,25 @@ static enum status feed_grow(struct feed *f, size_t need, struct err *err)
 
 enum status feed_need(struct feed *f, size_t pos, size_t n, size_t *have, struct err *err)
 {
-	assert(pos <= f->end);
-	while (!f->ended && f->end - pos < n) {
-		size_t got = 0;
-		enum status st = feed_grow(f, f->end + CHUNK, err);
+	enum status st = ST_OK;
 
-		if (!st)
-			st = f->source.read(f->source.arg, f->bytes + f->end, CHUNK, &got, err);
+	assert(pos <= f->end);
+	while (!st && !f->ended && f->end - pos < n) {
+		size_t got = 0;
+
+		st = feed_grow(f, f->end + CHUNK, err);
 		if (st)
-			return st;
+			break;
+		f->ended = f->source.read(f->source.arg, f->bytes + f->end, CHUNK, &got,
+					  &f->failure) ||
+			   !got;
 		f->end += got;
-		f->ended = !got;
 	}
 	*have = f->end - pos < n ? f->end - pos : n;
-	return ST_OK;
+	if (!st && *have < n && f->failure.code) {
+		if (err)
+			*err = f->failure;
+		st = f->failure.code;
+	}
+	return st;
 }

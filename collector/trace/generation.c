@@ -5,7 +5,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "collector/trace/timesort.h"
+#include "collector/trace/samples.h"
 
 /* A batch header: type, experiment, then four numbers of at most ten bytes. */
 #define HEADER_MAX 42
@@ -14,6 +14,7 @@ struct batch_header {
 	uint64_t start; /* offset in the trace, for messages */
 	uint64_t gen, m, time, size;
 	size_t data; /* position of the data in the window */
+	size_t have; /* bytes of the data that are there */
 	uint8_t type, experiment;
 };
 
@@ -42,6 +43,7 @@ static void generation_clear(struct generation *g)
 	g->gen = 0;
 	g->min_time = 0;
 	g->has_freq = g->has_snapshot = g->damaged = false;
+	g->partial = g->clock_borrowed = g->samples_sorted = false;
 	g->n_batches = g->n_threads = g->n_samples = 0;
 	g->n_string_parts = g->n_stack_parts = 0;
 	tables_clear(&g->tables);
@@ -96,35 +98,6 @@ static enum status read_sync(struct generation *g, struct cursor *c, uint64_t ti
 		}
 		if (st)
 			return st;
-	}
-	return ST_OK;
-}
-
-/* CPU sample batch: section 2.6. */
-static enum status read_samples(struct generation *g, struct cursor *c, struct err *err)
-{
-	while (!cursor_at_end(c)) {
-		size_t at = cursor_offset(c);
-		uint64_t time, m, p, goid, stack;
-		uint8_t type;
-		enum status st;
-
-		if (!cursor_u8(c, &type) || type != EV_CPU_SAMPLE)
-			return err_set(err, ST_FORMAT, at, "expected a CPU sample");
-		if (!cursor_uvarint(c, &time) || !cursor_uvarint(c, &m) || !cursor_uvarint(c, &p) ||
-		    !cursor_uvarint(c, &goid) || !cursor_uvarint(c, &stack))
-			return err_set(err, ST_FORMAT, at, "CPU sample is cut off");
-		st = mem_grow((void **)&g->samples, &g->cap_samples, g->n_samples + 1,
-			      sizeof(*g->samples), MAX_CPU_SAMPLES, "CPU samples", err);
-		if (st)
-			return st;
-		g->samples[g->n_samples++] = (struct cpu_sample){
-			.time = (int64_t)time,
-			.m = (int64_t)m,
-			.p = (int64_t)p,
-			.g = goid ? (int64_t)goid : NO_GOROUTINE,
-			.stack = stack,
-		};
 	}
 	return ST_OK;
 }
@@ -196,7 +169,7 @@ static enum status add_batch(struct generation *g, const struct feed *f,
 				h->data + 1, h->size - 1, err);
 	case EV_CPU_SAMPLES:
 		c.pos++;
-		st = read_samples(g, &c, err);
+		st = samples_read(g, &c, err);
 		break;
 	case EV_FREQUENCY:
 		if (version >= 25)
@@ -220,13 +193,17 @@ static enum status add_batch(struct generation *g, const struct feed *f,
 /* Read the header and make sure that the data is in the window. */
 static enum status read_header(struct feed *f, size_t pos, struct batch_header *h, struct err *err)
 {
+	struct err failure = ERR_INIT;
 	struct cursor c;
 	size_t have;
-	enum status st = feed_need(f, pos, HEADER_MAX, &have, err);
+	enum status st = feed_need(f, pos, HEADER_MAX, &have, &failure);
 
-	if (st)
-		return st;
 	*h = (struct batch_header){ .start = f->base + pos };
+	/* The end of a generation is shorter: what is there may be enough. */
+	if (st && !(f->failure.code && have)) {
+		*err = failure;
+		return st;
+	}
 	if (!have)
 		return ST_END;
 	c = (struct cursor){ .in = { f->bytes, pos + have }, .pos = pos };
@@ -239,15 +216,21 @@ static enum status read_header(struct feed *f, size_t pos, struct batch_header *
 		return ST_OK;
 	if ((h->type == EV_EXPERIMENTAL_BATCH && !cursor_u8(&c, &h->experiment)) ||
 	    !cursor_uvarint(&c, &h->gen) || !cursor_uvarint(&c, &h->m) ||
-	    !cursor_uvarint(&c, &h->time) || !cursor_uvarint(&c, &h->size))
+	    !cursor_uvarint(&c, &h->time) || !cursor_uvarint(&c, &h->size)) {
+		if (st) {
+			*err = failure;
+			return st;
+		}
 		return err_set(err, ST_FORMAT, pos,
 			       have < HEADER_MAX ? "the file ends inside a batch header"
 						 : "batch header has a malformed number");
+	}
 	if (h->size > WIRE_BATCH_BYTES)
 		return err_set(err, ST_FORMAT, pos, "batch of %" PRIu64 " bytes, the maximum is %u",
 			       h->size, WIRE_BATCH_BYTES);
 	h->data = c.pos;
 	st = feed_need(f, h->data, h->size, &have, err);
+	h->have = have;
 	if (!st && have < h->size)
 		return err_set(err, ST_FORMAT, pos,
 			       "the file ends inside a batch: %zu of %" PRIu64 " bytes", have,
@@ -295,20 +278,33 @@ static bool is_end_mark(const struct feed *f, const struct batch_header *h)
 	       (!h->experiment && h->size && f->bytes[h->data] == EV_END_OF_GENERATION);
 }
 
+static bool is_strings(const struct feed *f, const struct batch_header *h)
+{
+	return !h->experiment && h->size && f->bytes[h->data] == EV_STRINGS;
+}
+
+/* Where the first pass stopped. */
+struct stop {
+	struct batch_header at; /* the batch that is none of the generation's, or is broken */
+	size_t end;		/* of the generation, in the window */
+	bool strings_last;	/* the batch before was one of strings */
+};
+
 /*
- * Index the batches of one generation. *end is where it ends in the window.
- * ST_END: the trace ended before it began.
+ * Index the batches of one generation. ST_END: the trace ended before it began.
  */
 static enum status index_batches(struct generation *g, struct feed *f, unsigned int version,
-				 size_t *end, struct err *err)
+				 struct stop *stop, struct err *err)
 {
+	struct batch_header h = { .start = f->base };
 	size_t pos = f->start;
 
+	*stop = (struct stop){ .end = pos };
 	for (size_t n = 0;; n++) {
-		struct batch_header h;
 		enum status st = read_header(f, pos, &h, err);
 
-		*end = pos;
+		stop->at = h;
+		stop->end = pos;
 		if (st == ST_END)
 			return at_end(g, f, version, n, err);
 		if (st && version < 26 && g->gen && st == ST_FORMAT) {
@@ -320,7 +316,7 @@ static enum status index_batches(struct generation *g, struct feed *f, unsigned 
 		if (st)
 			return st;
 		if (version >= 26 && is_end_mark(f, &h)) {
-			*end = h.data + h.size;
+			stop->end = h.data + h.size;
 			return ST_OK;
 		}
 		st = check_gen(g, &h, version, pos, err);
@@ -331,42 +327,8 @@ static enum status index_batches(struct generation *g, struct feed *f, unsigned 
 		if (st)
 			return st;
 		pos = h.data + h.size;
+		stop->strings_last = is_strings(f, &h);
 	}
-}
-
-/* Times to ns, sorted as the reference sorts: section 2.6. */
-static enum status finish_samples(struct generation *g, struct err *err)
-{
-	struct timed *order;
-	struct cpu_sample *sorted;
-
-	if (!g->n_samples)
-		return ST_OK;
-	order = mem_alloc(g->n_samples * sizeof(*order));
-	sorted = mem_alloc(g->cap_samples * sizeof(*sorted));
-	if (!order || !sorted) {
-		mem_free(order);
-		mem_free(sorted);
-		return err_nomem(err, "CPU samples");
-	}
-	for (size_t i = 0; i < g->n_samples; i++) {
-		struct cpu_sample *s = &g->samples[i];
-
-		if (!generation_ns(g, (uint64_t)s->time, &s->time)) {
-			mem_free(order);
-			mem_free(sorted);
-			return err_set(err, ST_FORMAT, ERR_NO_OFFSET,
-				       "time of a CPU sample is out of range");
-		}
-		order[i] = (struct timed){ s->time, s };
-	}
-	timesort(order, g->n_samples);
-	for (size_t i = 0; i < g->n_samples; i++)
-		sorted[i] = *(const struct cpu_sample *)order[i].item;
-	mem_free(order);
-	mem_free(g->samples);
-	g->samples = sorted;
-	return ST_OK;
 }
 
 /* Section 2.10, after all batches are in. */
@@ -384,7 +346,70 @@ static enum status finish(struct generation *g, const struct feed *f, size_t end
 			       "time of the clock snapshot is out of range");
 	st = tables_load(&g->tables, f->bytes, end, g->string_parts, g->n_string_parts,
 			 g->stack_parts, g->n_stack_parts, err);
-	return st ? st : finish_samples(g, err);
+	return st ? st : samples_sort(g, err);
+}
+
+/*
+ * Below 26 nothing marks the end of a generation; the runtime writes its strings
+ * last. So what ends with the source, but not so, is cut if it lacks a name too.
+ */
+static bool looks_cut(const struct generation *g, const struct feed *f, const struct stop *stop)
+{
+	if (stop->strings_last)
+		return false;
+	return g->damaged ||
+	       (f->ended && stop->end == f->end && !generation_has_all_names(g, f->bytes));
+}
+
+/* What is there of the batch in which the generation was cut. */
+static enum status add_torn(struct generation *g, const struct feed *f, unsigned int version,
+			    struct stop *stop)
+{
+	struct batch_header h = stop->at;
+	struct err ignored = ERR_INIT;
+
+	if (!h.have || h.have == h.size || h.gen != g->gen || is_end_mark(f, &h))
+		return ST_OK;
+	h.size = h.have;
+	stop->end = h.data + h.size;
+	return add_batch(g, f, &h, version, &ignored);
+}
+
+/* Keep what is usable of a generation that failed with *why. */
+static enum status rescue(struct generation *g, const struct feed *f, unsigned int version,
+			  struct stop *stop, struct err *why)
+{
+	struct err ignored = ERR_INIT;
+
+	if (add_torn(g, f, version, stop) == ST_NOMEM)
+		return err_nomem(why, "a generation");
+	/* The frequency of the generation before is still there. */
+	g->clock_borrowed = !g->has_freq || (version >= 25 && !g->has_snapshot);
+	if ((g->clock_borrowed && !g->n_loaded) || !(g->n_batches || g->n_samples))
+		return why->code;
+	if (g->has_snapshot && !generation_ns(g, g->snapshot_ticks, &g->snapshot.trace_ns))
+		g->has_snapshot = false;
+	switch (tables_load_partial(&g->tables, f->bytes, stop->end, g->string_parts,
+				    g->n_string_parts, g->stack_parts, g->n_stack_parts,
+				    &ignored)) {
+	case ST_OK:
+		break;
+	case ST_NOMEM:
+		return err_nomem(why, "strings and stacks");
+	default:
+		return why->code;
+	}
+	switch (samples_sort(g, &ignored)) {
+	case ST_OK:
+		break;
+	case ST_NOMEM:
+		return err_nomem(why, "CPU samples");
+	default:
+		g->n_samples = 0;
+	}
+	g->partial = g->damaged = true;
+	g->damage = *why;
+	return ST_OK;
 }
 
 /* The bytes of the generation before go; those behind it move to the front. */
@@ -396,30 +421,56 @@ static void drop_consumed(struct feed *f)
 	f->start = 0;
 }
 
+static enum status load(struct generation *g, struct feed *f, unsigned int version,
+			struct stop *stop, struct err *err)
+{
+	enum status st = index_batches(g, f, version, stop, err);
+	bool doubtful = g->salvage && version < 26 && (g->n_batches || g->n_samples);
+
+	/* In one of its own batches: that is no matter of the next generation. */
+	if (!st && doubtful && g->damaged && stop->at.have && stop->at.gen == g->gen) {
+		*err = g->damage;
+		return err->code;
+	}
+	if (!st)
+		st = finish(g, f, stop->end, version, err);
+	if (st || !doubtful || !looks_cut(g, f, stop))
+		return st;
+	if (!g->damaged)
+		return err_set(err, ST_FORMAT, stop->end,
+			       "the last generation is incomplete, the trace was cut");
+	*err = g->damage;
+	return err->code;
+}
+
 enum status generation_load(struct generation *g, struct feed *f, unsigned int version,
 			    struct err *err)
 {
-	size_t end = 0;
+	struct err why = ERR_INIT;
+	struct stop stop;
 	enum status st;
 
 	generation_clear(g);
 	if (f->start)
 		drop_consumed(f);
 	g->offset = f->base;
-	st = index_batches(g, f, version, &end, err);
-	if (!st)
-		st = finish(g, f, end, version, err);
+	st = load(g, f, version, &stop, &why);
+	/* Offsets above count from the window. */
+	if (st < 0 && why.offset != ERR_NO_OFFSET)
+		why.offset += f->base;
+	if (st < 0 && g->gen)
+		err_wrap(&why, "generation %" PRIu64, g->gen);
+	if (!st && g->damaged && g->damage.offset != ERR_NO_OFFSET)
+		g->damage.offset += f->base;
+	if (g->salvage && (st == ST_FORMAT || st == ST_LIMIT))
+		st = rescue(g, f, version, &stop, &why);
 	if (st) {
-		/* Offsets above count from the window. */
-		if (st < 0 && err && err->offset != ERR_NO_OFFSET)
-			err->offset += f->base;
-		if (st < 0 && g->gen)
-			err_wrap(err, "generation %" PRIu64, g->gen);
 		generation_clear(g);
+		if (st < 0 && err)
+			*err = why;
 		return st;
 	}
-	if (g->damaged && g->damage.offset != ERR_NO_OFFSET)
-		g->damage.offset += f->base;
-	f->start = end;
+	g->n_loaded++;
+	f->start = stop.end;
 	return ST_OK;
 }

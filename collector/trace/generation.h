@@ -32,7 +32,8 @@ struct feed {
 	size_t start;	       /* first byte not yet consumed by a generation */
 	size_t end;	       /* bytes in the window */
 	uint64_t base;	       /* offset in the trace of bytes[0] */
-	bool ended;	       /* the source has no more */
+	bool ended;	       /* the source has no more, or failed */
+	struct err failure;    /* ST_OK: it did not fail */
 	size_t max_generation; /* bytes */
 };
 
@@ -40,7 +41,8 @@ void feed_init(struct feed *f, struct byte_source source);
 void feed_release(struct feed *f);
 /*
  * Have the bytes [pos, pos + n) of the window, pos being at most f->end. *have is
- * how many of them there are: fewer only at the end of the source. Moves f->bytes.
+ * how many of them there are: fewer only at the end of the source, or with a
+ * failure. What came before a failure of the source is there. Moves f->bytes.
  */
 MUST_CHECK enum status feed_need(struct feed *f, size_t pos, size_t n, size_t *have,
 				 struct err *err);
@@ -85,10 +87,22 @@ struct generation {
 	size_t n_string_parts, cap_string_parts, n_stack_parts, cap_stack_parts;
 	struct cpu_sample *samples;
 	size_t n_samples, cap_samples;
+	bool samples_sorted; /* and their times are ns */
 	struct tables tables;
-	/* Versions below 26: the generation ended because the source was damaged. */
+	/*
+	 * Versions below 26: the generation ended because the source was damaged. Any
+	 * version, if `salvage`: it is partial.
+	 */
 	bool damaged;
 	struct err damage;
+	bool salvage; /* set by the owner: keep what is usable of one that is cut */
+	/*
+	 * It was cut: batches, strings and stacks are missing, the last batches may be
+	 * torn and no clock snapshot needs to be there. `damage` says where and why.
+	 */
+	bool partial;
+	bool clock_borrowed; /* partial, and relies on the clock of the generation before */
+	uint64_t n_loaded;   /* generations so far */
 };
 
 void generation_init(struct generation *g);
@@ -99,6 +113,8 @@ void generation_release(struct generation *g);
  * is none, the trace ends here. On failure the generation is empty.
  * Versions below 26 end a generation by the next one's first batch; what was
  * wrong behind a usable generation is kept in g->damage (section 2.9).
+ * With g->salvage one that breaks the rules comes out partial, if it has events
+ * and their times are known.
  */
 MUST_CHECK enum status generation_load(struct generation *g, struct feed *f, unsigned int version,
 				       struct err *err);
@@ -122,5 +138,12 @@ static inline bool generation_ns(const struct generation *g, uint64_t ticks, int
 	*ns = (int64_t)product;
 	return true;
 }
+
+/*
+ * Are all strings and stacks there that the generation's events name? Decodes
+ * them all, so it is for a generation in doubt alone. What cannot be decoded is
+ * for others to find.
+ */
+bool generation_has_all_names(const struct generation *g, const uint8_t *bytes);
 
 #endif /* COLLECTOR_TRACE_GENERATION_H */

@@ -109,7 +109,7 @@ enum advance on_go_range_end(struct order *o, struct stream *s, struct err *err)
 	emit(s)->id = s->state->g;
 	if (s->ev->wire != EV_STW_END)
 		return ADVANCED;
-	if (!tables_has_string(o->tables, desc))
+	if (!tables_may_name(o->tables, desc))
 		return broken(s, err, "its kind, string %" PRIu64 ", is of an earlier generation",
 			      desc);
 	s->ev->args[0] = desc;
@@ -235,7 +235,7 @@ enum advance on_task_begin(struct order *o, struct stream *s, struct err *err)
 
 	if (map_get(&o->tasks, id))
 		return broken(s, err, "task %" PRIu64 " is active already", id);
-	if (!tables_has_string(o->tables, s->ev->args[2]))
+	if (!tables_may_name(o->tables, s->ev->args[2]))
 		return broken(s, err, "its name, string %" PRIu64 ", does not exist",
 			      s->ev->args[2]);
 	if (!has_context(s, USER_CONTEXT))
@@ -279,7 +279,7 @@ static struct order_g *region_g(struct order *o, const struct stream *s, struct 
 		lacks_context(s, err, USER_CONTEXT);
 		return NULL;
 	}
-	if (!tables_has_string(o->tables, s->ev->args[1])) {
+	if (!tables_may_name(o->tables, s->ev->args[1])) {
 		broken(s, err, "its name, string %" PRIu64 ", does not exist", s->ev->args[1]);
 		return NULL;
 	}
@@ -307,6 +307,13 @@ enum advance on_region_begin(struct order *o, struct stream *s, struct err *err)
 	return ADVANCED;
 }
 
+/* Of a generation that was cut: a name that it lost may be any. */
+COLD static bool a_name_is_lost(const struct tables *t, const struct name *begin, uint64_t end)
+{
+	return t->partial &&
+	       ((!begin->kept && !tables_has_string(t, begin->id)) || !tables_has_string(t, end));
+}
+
 enum advance on_region_end(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_g *g = region_g(o, s, err);
@@ -322,7 +329,8 @@ enum advance on_region_end(struct order *o, struct stream *s, struct err *err)
 	/* Equal texts may have several ids; within a generation equal ids are enough. */
 	if (top->task != s->ev->args[0] ||
 	    ((top->name.kept || top->name.id != s->ev->args[1]) &&
-	     !slice_eq(name_text(o, &top->name), tables_string(o->tables, s->ev->args[1]))))
+	     !slice_eq(name_text(o, &top->name), tables_string(o->tables, s->ev->args[1])) &&
+	     !a_name_is_lost(o->tables, &top->name, s->ev->args[1])))
 		return broken(s, err,
 			      "misuse of region: it is not the innermost one of goroutine"
 			      " %" PRId64,

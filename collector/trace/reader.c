@@ -38,6 +38,7 @@ struct reader {
 	enum phase phase;
 	struct err failure; /* in phase FAILED */
 	struct event extra; /* the sync event or CPU sample handed out last */
+	struct salvage salvage;
 };
 
 unsigned int reader_version(const struct reader *r)
@@ -53,6 +54,16 @@ uint64_t reader_bytes(const struct reader *r)
 uint64_t reader_generations(const struct reader *r)
 {
 	return r->n_generations;
+}
+
+void reader_salvage(struct reader *r)
+{
+	r->gen.salvage = true;
+}
+
+const struct salvage *reader_salvaged(const struct reader *r)
+{
+	return r->salvage.generation ? &r->salvage : NULL;
 }
 
 void reader_close(struct reader *r)
@@ -124,7 +135,7 @@ static const struct event *sync_event(struct reader *r, int64_t time, const stru
 		.p = NO_PROC,
 		.g = NO_GOROUTINE,
 		.wire_time = time,
-		.args = { ++r->n_syncs },
+		.args = { ++r->n_syncs, g && g->partial ? reader_bytes(r) : 0 },
 		.snapshot = g && g->has_snapshot ? &g->snapshot : NULL,
 		.tables = g ? &g->tables : NULL,
 	};
@@ -152,7 +163,7 @@ static enum status start_streams(struct reader *r, struct err *err)
 
 		stream_init(s, g, r->feed.bytes, &g->threads[i]);
 		st = stream_next(s, err);
-		if (st == ST_END)
+		if (st == ST_END || (st == ST_FORMAT && g->partial))
 			st = ST_OK;
 		else if (!st)
 			st = frontier_add(&r->frontier, s, err);
@@ -183,7 +194,8 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	if (st)
 		return fail(r, err);
 	/* Below 26 the end of the source behind a generation is a clean end. */
-	if (grammar(r) < 26 && r->n_generations && r->feed.ended && r->feed.start == r->feed.end)
+	if (grammar(r) < 26 && r->n_generations && r->feed.ended && !r->feed.failure.code &&
+	    r->feed.start == r->feed.end)
 		return last_sync(r, ev, NULL);
 	st = generation_load(&r->gen, &r->feed, grammar(r), &why);
 	if (st)
@@ -200,26 +212,19 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 		err_wrap(err, "generation %" PRIu64, r->gen.gen);
 		return fail(r, err);
 	}
+	if (r->gen.partial)
+		r->salvage = (struct salvage){ .generation = r->gen.gen,
+					       .clock_borrowed = r->gen.clock_borrowed };
 	*ev = sync_event(r, first, &r->gen);
 	return ST_OK;
 }
 
-/* Do all ids of an event lead to something? */
-HOT bool ids_resolve(const struct event *ev)
-{
-	for (unsigned int left = ev->ids; left; left &= left - 1) {
-		unsigned int i = (unsigned int)__builtin_ctz(left);
-		uint64_t id = ev->args[i % 4];
-
-		if (UNLIKELY(!(i < 4 ? tables_has_string(ev->tables, id)
-				     : tables_has_stack(ev->tables, id))))
-			return false;
-	}
-	return true;
-}
-
 COLD static enum status unresolved(struct reader *r, const struct event *e, struct err *err)
 {
+	if (r->gen.partial) {
+		r->salvage.nameless++;
+		return ST_OK;
+	}
 	err_set(err, ST_FORMAT, r->feed.base,
 		"generation %" PRIu64 ": %s event at time %" PRId64
 		" names a string or stack that does not exist",
@@ -231,8 +236,8 @@ COLD static enum status unresolved(struct reader *r, const struct event *e, stru
 HOT enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
 			 struct err *err)
 {
-	if (!ids_resolve(e))
-		return unresolved(r, e, err);
+	if (!tables_resolve(e->tables, e) && unresolved(r, e, err))
+		return err->code;
 	*ev = stamp(r, e);
 	return ST_OK;
 }
@@ -252,11 +257,14 @@ static enum status hand_out_sample(struct reader *r, const struct event **ev, st
 		.tables = &r->gen.tables,
 	};
 	if (!tables_has_stack(&r->gen.tables, s->stack)) {
-		err_set(err, ST_FORMAT, r->gen.offset,
-			"generation %" PRIu64 ": a CPU sample names stack %" PRIu64
-			", which does not exist",
-			r->gen.gen, s->stack);
-		return fail(r, err);
+		if (!r->gen.partial) {
+			err_set(err, ST_FORMAT, r->gen.offset,
+				"generation %" PRIu64 ": a CPU sample names stack %" PRIu64
+				", which does not exist",
+				r->gen.gen, s->stack);
+			return fail(r, err);
+		}
+		r->salvage.nameless++;
 	}
 	*ev = stamp(r, &r->extra);
 	return ST_OK;
@@ -288,6 +296,19 @@ static void choose_top(struct reader *r)
 		r->top = frontier_at(&r->frontier, 0);
 }
 
+/*
+ * The thread at i cannot go on: its next event is against the rules. It ends here
+ * in a generation that was cut; elsewhere the reading does.
+ */
+COLD static enum status give_up(struct reader *r, size_t i, struct err *err)
+{
+	if (!r->gen.partial || err->code != ST_FORMAT)
+		return broken_at(r, frontier_at(&r->frontier, i), err);
+	frontier_remove(&r->frontier, i);
+	choose_top(r);
+	return ST_OK;
+}
+
 /* The stream at i went on to its next event, with the given outcome. */
 static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
 {
@@ -297,20 +318,25 @@ static enum status went_on(struct reader *r, size_t i, enum status st, struct er
 		frontier_remove(&r->frontier, i);
 	else
 		/* As in the reference, the event just taken is lost with the one behind it. */
-		return broken_at(r, frontier_at(&r->frontier, i), err);
+		return give_up(r, i, err);
 	choose_top(r);
 	return ST_OK;
 }
 
-/* What the ordering said of the event at i, other than ADVANCED alone; *e is the first of several.
+/*
+ * What the ordering said of the event at i. *e is that event, or the first of
+ * several; it becomes NULL if none came and there may be others.
  */
 COLD static enum status took(struct reader *r, size_t i, enum advance a, struct event **e,
 			     struct err *err)
 {
 	struct stream *s = frontier_at(&r->frontier, i);
 
-	if (a == BROKEN)
-		return broken_at(r, s, err);
+	if (a == BROKEN) {
+		r->salvage.n_stuck++;
+		*e = NULL;
+		return give_up(r, i, err);
+	}
 	if (a == EXPANDED) {
 		r->pending = order_extra(r->order, &r->n_pending);
 		*e = r->pending++;
@@ -319,12 +345,23 @@ COLD static enum status took(struct reader *r, size_t i, enum advance a, struct 
 	return went_on(r, i, stream_next(s, err), err);
 }
 
-/* Nobody may go on: events are missing. Tell what the earliest one waits for. */
-COLD static enum status stuck(struct reader *r, struct err *err)
+/*
+ * Nobody may go on: events are missing. Where a generation was cut that is its
+ * end; else tell what the earliest one waits for.
+ */
+COLD static enum status stuck(struct reader *r, struct event **e, struct err *err)
 {
 	const struct stream *s = frontier_at(&r->frontier, 0);
 	char waits[120];
 
+	if (r->gen.partial) {
+		r->salvage.n_stuck += r->frontier.n;
+		r->frontier.n = 0;
+		r->next_sample = r->gen.n_samples;
+		choose_top(r);
+		*e = NULL;
+		return ST_OK;
+	}
 	order_explain(r->order, s, waits, sizeof(waits));
 	err_set(err, ST_FORMAT, ERR_NO_OFFSET,
 		"no event of %zu threads can come next; the earliest, %s at time %" PRId64
@@ -346,7 +383,7 @@ COLD static enum status offer_others(struct reader *r, struct event **e, struct 
 		if (a != MUST_WAIT)
 			return took(r, i, a, e, err);
 	}
-	return stuck(r, err);
+	return stuck(r, e, err);
 }
 
 /* What comes when no thread's event is next: a sample, the next generation, the end. */
@@ -383,10 +420,19 @@ static enum status next_of_any(struct reader *r, const struct event **ev, struct
 COLD static enum status next_otherwise(struct reader *r, enum advance a, const struct event **ev,
 				       struct err *err)
 {
-	struct event *e = r->top->ev;
-	enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
+	for (;;) {
+		struct event *e = r->top->ev;
+		enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
 
-	return st ? st : hand_out(r, e, ev, err);
+		if (st)
+			return st;
+		if (e)
+			return hand_out(r, e, ev, err);
+		/* A thread of a generation that was cut is at its end: on to the others. */
+		if (!r->top)
+			return next_of_any(r, ev, err);
+		a = order_advance(r->order, r->top, err);
+	}
 }
 
 enum status reader_next(struct reader *r, const struct event **ev, struct err *err)

@@ -5,6 +5,9 @@
  * sections 1 to 8) for format versions 1.22 to 1.26. Memory is one generation
  * and the state of what is alive, whatever the length of the trace. Errors are
  * final: every later call repeats the first one. Not thread-safe.
+ *
+ * On demand it gives more than the reference: what can be used of the generation
+ * in which a trace was cut (docs/decisions/015).
  */
 #ifndef COLLECTOR_TRACE_READER_H
 #define COLLECTOR_TRACE_READER_H
@@ -24,6 +27,26 @@ struct reader;
  */
 struct reader *reader_open(struct byte_source source, struct err *err);
 void reader_close(struct reader *r);
+
+/*
+ * From the next generation on, salvage: one that cannot be read whole gives what
+ * there is of it, and then the error that it would have given at once. Its sync
+ * event says where it is cut, event_sync_cut(). Of each thread the events up to
+ * the first that is lost come, or that depends on one; a text that is lost reads
+ * "?", a stack is empty. Call it before the first reader_next().
+ */
+void reader_salvage(struct reader *r);
+
+/* What is known of the generation that is cut, up to the last event handed out. */
+struct salvage {
+	uint64_t generation; /* its number */
+	uint64_t nameless;   /* events that name a lost string or stack */
+	uint64_t n_stuck;    /* threads with events that wait for lost ones */
+	bool clock_borrowed; /* it relies on the clock of the generation before */
+};
+
+/* NULL: nothing is cut, as far as it is read; or nothing of it could be used. */
+const struct salvage *reader_salvaged(const struct reader *r);
 
 /*
  * The next event, borrowed until the next call. ST_END: the trace is over.

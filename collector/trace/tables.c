@@ -90,6 +90,7 @@ void tables_clear(struct tables *t)
 	t->bytes = NULL;
 	t->len = 0;
 	t->frames_differ = false;
+	t->partial = false;
 }
 
 void tables_release(struct tables *t)
@@ -221,6 +222,20 @@ static enum status index_stacks(struct tables *t, const struct table_part *part,
 	return st;
 }
 
+/* Of tables that may be torn, what cannot be read ends its part. */
+static enum status index_parts(struct tables *t, const struct table_part *parts, size_t n,
+			       bool stacks, struct err *err)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; !st && i < n; i++) {
+		st = stacks ? index_stacks(t, &parts[i], err) : index_strings(t, &parts[i], err);
+		if (st == ST_FORMAT && t->partial)
+			st = ST_OK;
+	}
+	return st;
+}
+
 /* Every frame must name strings of this generation: section 2.10. */
 static enum status check_frames(const struct tables *t, struct err *err)
 {
@@ -243,23 +258,44 @@ static enum status check_frames(const struct tables *t, struct err *err)
 	return ST_OK;
 }
 
+static enum status load(struct tables *t, const struct table_part *strings, size_t n_strings,
+			const struct table_part *stacks, size_t n_stacks, struct err *err)
+{
+	enum status st = index_parts(t, strings, n_strings, false, err);
+
+	if (!st)
+		st = index_parts(t, stacks, n_stacks, true, err);
+	if (!st && !t->partial)
+		st = check_frames(t, err);
+	if (!st && !t->frames_differ)
+		map_release(&t->first_frame);
+	return st;
+}
+
 enum status tables_load(struct tables *t, const uint8_t *bytes, size_t len,
 			const struct table_part *strings, size_t n_strings,
 			const struct table_part *stacks, size_t n_stacks, struct err *err)
 {
-	enum status st = ST_OK;
+	tables_clear(t);
+	t->bytes = bytes;
+	t->len = len;
+	return load(t, strings, n_strings, stacks, n_stacks, err);
+}
+
+enum status tables_load_partial(struct tables *t, const uint8_t *bytes, size_t len,
+				const struct table_part *strings, size_t n_strings,
+				const struct table_part *stacks, size_t n_stacks, struct err *err)
+{
+	struct err why = ERR_INIT;
+	enum status st;
 
 	tables_clear(t);
 	t->bytes = bytes;
 	t->len = len;
-	for (size_t i = 0; !st && i < n_strings; i++)
-		st = index_strings(t, &strings[i], err);
-	for (size_t i = 0; !st && i < n_stacks; i++)
-		st = index_stacks(t, &stacks[i], err);
-	if (!st)
-		st = check_frames(t, err);
-	if (!st && !t->frames_differ)
-		map_release(&t->first_frame);
+	t->partial = true;
+	st = load(t, strings, n_strings, stacks, n_stacks, &why);
+	if (st && err)
+		*err = why;
 	return st;
 }
 
@@ -270,6 +306,8 @@ struct slice tables_string(const struct tables *t, uint64_t id)
 	uint64_t len;
 
 	c.pos = id ? id_index_get(&t->strings, id) : 0;
+	if (id && !c.pos && t->partial)
+		return SLICE(LOST_TEXT);
 	if (c.pos && cursor_uvarint(&c, &len) && !cursor_bytes(&c, len, &text))
 		text.len = 0;
 	return text;

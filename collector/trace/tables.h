@@ -7,6 +7,10 @@
  * a hash map. Id 0 is the empty string and the empty stack; it is always there
  * and never recorded (trace format sections 2.4, 2.5).
  *
+ * A generation that was cut lacks strings and stacks, and its last records may be
+ * torn: `partial` tables have what there is. A string that is not there reads as
+ * LOST_TEXT, a stack as an empty one.
+ *
  * The reference keeps one frame per pc and generation, the first recorded. So
  * frames whose later records differ are looked up by pc (`first_frame`); real
  * traces have none and never pay for that.
@@ -18,6 +22,8 @@
 #include "base/map.h"
 #include "base/slice.h"
 #include "collector/trace/event.h"
+
+#define LOST_TEXT "?"
 
 struct id_index {
 	uint32_t *dense; /* offset of the record by id; 0 = look in sparse; [0] is 1 */
@@ -32,6 +38,7 @@ struct tables {
 	struct id_index strings, stacks;
 	struct map first_frame; /* pc -> offset of its first record */
 	bool frames_differ;	/* first_frame is needed for reading */
+	bool partial;		/* of a generation that was cut */
 };
 
 /* A string or stack batch: where its records are in the generation's bytes. */
@@ -53,6 +60,15 @@ MUST_CHECK enum status tables_load(struct tables *t, const uint8_t *bytes, size_
 				   const struct table_part *strings, size_t n_strings,
 				   const struct table_part *stacks, size_t n_stacks,
 				   struct err *err);
+
+/*
+ * The same of a generation that was cut: what cannot be read of a part ends it,
+ * and nothing is missed. Fails for want of memory and at a maximum only.
+ */
+MUST_CHECK enum status tables_load_partial(struct tables *t, const uint8_t *bytes, size_t len,
+					   const struct table_part *strings, size_t n_strings,
+					   const struct table_part *stacks, size_t n_stacks,
+					   struct err *err);
 
 COLD uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id);
 
@@ -80,7 +96,26 @@ static inline bool tables_has_stack(const struct tables *t, uint64_t id)
 	return id_index_has(&t->stacks, id);
 }
 
-/* The string, borrowed until tables_clear(); empty when there is none. */
+/* May an event name it? Of a generation that was cut, any string may be meant. */
+static inline bool tables_may_name(const struct tables *t, uint64_t id)
+{
+	return tables_has_string(t, id) || t->partial;
+}
+
+/* Do all ids of an event lead to something? */
+HOT bool tables_resolve(const struct tables *t, const struct event *ev)
+{
+	for (unsigned int left = ev->ids; left; left &= left - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(left);
+		uint64_t id = ev->args[i % 4];
+
+		if (UNLIKELY(!(i < 4 ? tables_has_string(t, id) : tables_has_stack(t, id))))
+			return false;
+	}
+	return true;
+}
+
+/* The string, borrowed until tables_clear(); empty when there is none, or LOST_TEXT. */
 struct slice tables_string(const struct tables *t, uint64_t id);
 /* The stack, ready for stack_next(); empty when there is none. */
 struct stack tables_stack(const struct tables *t, uint64_t id);

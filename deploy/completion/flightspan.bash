@@ -32,7 +32,7 @@ _flightspan()
 		esac
 		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --strict --metrics -q --quiet --help"
 		;;
-	dump) options="--wire --help" ;;
+	dump) options="--wire --salvage --help" ;;
 	stats) options="--json --help" ;;
 	help)
 		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")

@@ -123,10 +123,10 @@ for time in 20 -1s soon 99999999h; do
 done
 try "a missing configuration" 2 "$E none.yaml: No such file or directory" \
 	convert -c none.yaml "$small"
-try "dump of nothing" 2 "$E dump: expected one file; usage: flightspan dump [--wire] FILE" dump
-try "dump of two" 2 "$E dump: expected one file; usage: flightspan dump [--wire] FILE" \
+try "dump of nothing" 2 "$E dump: expected one file; usage: flightspan dump [--wire | --salvage] FILE" dump
+try "dump of two" 2 "$E dump: expected one file; usage: flightspan dump [--wire | --salvage] FILE" \
 	dump "$small" "$small"
-try "dump --nope" 2 "$E dump: unknown option --nope; usage: flightspan dump [--wire] FILE" \
+try "dump --nope" 2 "$E dump: unknown option --nope; usage: flightspan dump [--wire | --salvage] FILE" \
 	dump --nope "$small"
 
 # Inputs that are refused, by each command that reads one.
@@ -168,6 +168,24 @@ check "damage, convert gives spans" jq -e '.resourceSpans[0].scopeSpans[0].spans
 try "damage, convert --strict" 1 "$damaged" convert --strict -o strict.jsonl "$bad"
 check "damage, convert --strict leaves no file" test ! -e strict.jsonl
 check "a zero exit status has no error line" grep -qv error: err
+
+# Cut in its only generation, behind its events: they come, and what was lost is told.
+zstd -dqc data/good/annotations-go1.26.trace.zst >whole.trace
+head -c -700 whole.trace >cut.trace
+"$F" dump whole.trace | grep '^M=' | sed '$d' >whole.txt
+why=$("$F" dump cut.trace 2>&1 >/dev/null | sed "s/$E cut.trace: //")
+try "cut, dump as Go" 1 "$E cut.trace: $why" dump cut.trace
+check "cut, dump as Go has a sync event alone" [ "$(grep -c '^M=' out)" = 1 ]
+try "cut, dump --salvage" 1 "$E cut.trace: $why" dump --salvage cut.trace
+check "cut, dump --salvage has every event" \
+	cmp <(grep '^M=' out | sed '1d;$d' | cut -d' ' -f1-5) <(sed 1d whole.txt | cut -d' ' -f1-5)
+try "cut, convert" 0 "$W cut.trace: damaged trace, converted with what is left of its last generation: $why" convert cut.trace
+check "cut, convert marks its spans" jq -se '[.[].resourceSpans[].scopeSpans[].spans[].attributes
+	| select(any(.value.stringValue == "capture link") | not) | any(.key == "flightspan.salvaged")] | length > 5 and all' out
+check "cut, convert names the damage" jq -se '[.[].resourceSpans[].scopeSpans[].spans[].attributes[]
+	| select(.key == "flightspan.capture.damage")] | length == 1' out
+try "cut, stats" 1 "$E cut.trace: $why" stats cut.trace
+check "cut, stats counts and says so" grep -q 'DAMAGED: the last generation is not whole' out
 
 # The same trace in other clothes gives the same spans. Older traces have no clock of their
 # own and take the file's time, so these are of Go 1.25 and newer.

@@ -8,6 +8,7 @@
 # (trace id, span id) and the contents of every span. Loopback only, ports found
 # free, one line a case. Needs Go and, the first time, its module proxy; what is
 # missing is one loud line, and a failure where CI is "true".
+#   TEST            only cases with this in their name
 #   SHARED_TRACES   a folder of larger traces, sent too if it is there
 set -u -o pipefail
 
@@ -123,6 +124,7 @@ diff_spans() {
 # Run a function as a named case, in its own folder with its own ports.
 check() {
 	local name=$1 out status=ok start=$SECONDS
+	[[ $name == *"${TEST:-}"* ]] || return 0
 	shift
 	dir=$tmp/$((++cases))
 	mkdir "$dir"
@@ -150,6 +152,43 @@ arrives() {
 
 arrives_plain() {
 	OTEL_EXPORTER_OTLP_COMPRESSION=none arrives "$@"
+}
+
+# By each protocol and each compression, on the Collector's two ports.
+arrives_by() {
+	local protocol=$1 compression=$2 to=$url
+	shift 2
+	[ "$protocol" = grpc ] && to=http://127.0.0.1:$grpc
+	start_collector "$dir/got.jsonl" && convert -q -o "$dir/sent.jsonl" "$@" &&
+		convert -q --endpoint "$to" --protocol "$protocol" --compression "$compression" "$@" &&
+		diff_spans -once "$dir/sent.jsonl" "$dir/got.jsonl"
+}
+
+# The same by the environment alone, the signal's own variables over the common ones.
+arrives_by_environment() {
+	local -x OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$unused OTEL_EXPORTER_OTLP_PROTOCOL=http/json \
+		OTEL_EXPORTER_OTLP_COMPRESSION=none OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=127.0.0.1:$grpc \
+		OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc OTEL_EXPORTER_OTLP_TRACES_INSECURE=true \
+		OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=gzip OTEL_SERVICE_NAME=orders
+	printf 'exporters: [{ name: sink, otlp: {} }]\n' >"$dir/empty.yaml"
+	start_collector "$dir/got.jsonl" && convert -q -o "$dir/sent.jsonl" $demo &&
+		convert -q -c "$dir/empty.yaml" $demo && diff_spans -once "$dir/sent.jsonl" "$dir/got.jsonl"
+}
+
+# Two exporters of the file: the Collector, and a file that is rotated on the way.
+config_exporters() {
+	cat >"$dir/config.yaml" <<-TEXT
+		exporters:
+		  - name: collector
+		    otlp: { endpoint: "http://127.0.0.1:$grpc", protocol: grpc, compression: zstd }
+		  - name: archive
+		    file: { path: $dir/archive.jsonl, rotate: 6MiB, keep: 1000, compression: zstd }
+	TEXT
+	start_collector "$dir/got.jsonl" && convert -q -o "$dir/sent.jsonl" "$@" &&
+		convert -q -c "$dir/config.yaml" "$@" && diff_spans -once "$dir/sent.jsonl" "$dir/got.jsonl" || return 1
+	set -- "$dir"/archive-*.jsonl.zst
+	[ $# -gt 1 ] && zstd -dc "$@" | cat - "$dir/archive.jsonl" >"$dir/all.jsonl" &&
+		diff_spans -once "$dir/sent.jsonl" "$dir/all.jsonl" && echo "and in $# rotated files and one that is not"
 }
 
 # More than one request, or the case shows nothing.
@@ -362,6 +401,15 @@ trap 'exit 1' HUP INT TERM
 check "the comparer's own test" comparer
 check "demo, gzip" arrives $demo
 check "demo, not compressed" arrives_plain $demo
+for protocol in http/protobuf http/json grpc; do
+	for compression in none gzip zstd; do
+		check "$protocol, $compression" arrives_by $protocol $compression $demo
+	done
+done
+check "many batches by gRPC" arrives_by grpc gzip "$tmp/big.trace"
+check "many batches as JSON" arrives_by http/json zstd "$tmp/big.trace"
+check "all by the environment" arrives_by_environment
+check "the configuration's exporters" config_exporters "$tmp/big.trace"
 check "an altered span is found" difference_is_found
 check "all of tests/data/good at once" arrives tests/data/good/*
 check "many batches" arrives_in_batches "$tmp/big.trace"

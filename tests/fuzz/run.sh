@@ -21,7 +21,7 @@ seeds()
 	mkdir -p "$WORK/$1"
 	[ ! -d "$TOP/tests/fuzz/corpus/$1" ] || cp "$TOP/tests/fuzz/corpus/$1"/* "$WORK/$1"
 	case $1 in
-	reader | asm) ;;
+	reader | asm | generation | tables) ;;
 	*) return ;;
 	esac
 	mkdir -p "$WORK/text"
@@ -36,8 +36,22 @@ seeds()
 		return
 	fi
 	for f in "$WORK"/text/*.txt; do
-		"$ASM" "$f" "$WORK/reader/$(basename "$f" .txt)" || exit 1
+		to=$WORK/$1/$(basename "$f" .txt)
+		"$ASM" "$f" "$to" || exit 1
+		case $1 in
+		generation) # the version's number, then what is behind the header
+			version=$(head -c 7 "$to" | tail -c 2)
+			index=$(((version > 22) + (version > 23) + (version > 25)))
+			{ printf "\\$(printf %03o "$index")" && tail -c +17 "$to"; } >"$WORK/one" &&
+				mv "$WORK/one" "$to"
+			;;
+		tables) # as one part of strings: most records are refused, to begin with
+			{ head -c 16 "$to" && printf '\0\377\377' && tail -c +17 "$to"; } >"$WORK/one" &&
+				mv "$WORK/one" "$to"
+			;;
+		esac
 	done
+	[ "$1" = reader ] || return
 	for f in "$TOP"/tests/data/bad/*.trace; do
 		cp "$f" "$WORK/reader"
 	done

@@ -66,7 +66,21 @@ static void check_error(const struct err *err, enum status st)
 		die("status %d without an error line: '%.300s'", st, err->msg);
 }
 
-struct reading read_source(struct byte_source source, struct buf *text)
+/* Salvage is told by its sync event, and once more by the reader. */
+static void check_salvage(const struct reader *r, const struct event *ev, struct reading *got)
+{
+	if (ev->kind == EVENT_SYNC && got->salvaged && ev->tables)
+		die("a generation behind one that was cut");
+	if (ev->kind == EVENT_SYNC && event_sync_cut(ev)) {
+		got->salvaged = true;
+		if (event_sync_cut(ev) != reader_bytes(r))
+			die("cut at another byte than was read");
+	}
+	if (got->salvaged != (reader_salvaged(r) != NULL))
+		die("a salvaged generation that is none");
+}
+
+static struct reading read_all(struct byte_source source, bool salvage, struct buf *text)
 {
 	struct reading got = { .err = ERR_INIT };
 	struct reader *r = reader_open(source, &got.err);
@@ -78,6 +92,8 @@ struct reading read_source(struct byte_source source, struct buf *text)
 		check_error(&got.err, got.end);
 		return got;
 	}
+	if (salvage)
+		reader_salvage(r);
 	follow_init(&f);
 	while (!(got.end = reader_next(r, &ev, &got.err))) {
 		const char *wrong = follow_event(&f, ev);
@@ -86,11 +102,14 @@ struct reading read_source(struct byte_source source, struct buf *text)
 			die("event %llu at time %lld: %s", (unsigned long long)got.n_events,
 			    (long long)ev->time, wrong);
 		got.n_events++;
+		check_salvage(r, ev, &got);
 		if (text)
 			text_event(text, ev);
 	}
 	if (got.end < 0)
 		check_error(&got.err, got.end);
+	if (got.salvaged && got.end == ST_END)
+		die("a trace that was cut, and no error");
 	check_final(r, &got);
 	got.n_generations = reader_generations(r);
 	got.n_late = f.n_late;
@@ -99,11 +118,28 @@ struct reading read_source(struct byte_source source, struct buf *text)
 	return got;
 }
 
+struct reading read_source(struct byte_source source, struct buf *text)
+{
+	return read_all(source, false, text);
+}
+
 struct reading read_trace(struct slice trace, struct buf *text)
 {
 	struct memory m = { .in = trace };
 
-	return read_source(memory_source(&m), text);
+	return read_all(memory_source(&m), false, text);
+}
+
+struct reading salvage_source(struct byte_source source, struct buf *text)
+{
+	return read_all(source, true, text);
+}
+
+struct reading salvage_trace(struct slice trace, struct buf *text)
+{
+	struct memory m = { .in = trace };
+
+	return read_all(memory_source(&m), true, text);
 }
 
 void load_file(const char *path, struct buf *out)

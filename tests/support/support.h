@@ -26,6 +26,7 @@ struct reading {
 	struct err err;
 	uint64_t n_events, n_generations;
 	uint64_t n_late; /* of follow.h */
+	bool salvaged;	 /* the last generation is cut, events of it came out */
 };
 
 /*
@@ -35,6 +36,9 @@ struct reading {
  */
 struct reading read_trace(struct slice trace, struct buf *text);
 struct reading read_source(struct byte_source source, struct buf *text);
+/* The same with what can be used of a generation that is cut. */
+struct reading salvage_trace(struct slice trace, struct buf *text);
+struct reading salvage_source(struct byte_source source, struct buf *text);
 
 /* Replace `out` by a file's decompressed bytes; aborts where there is none. */
 void load_file(const char *path, struct buf *out);

@@ -129,7 +129,7 @@ static void any_event(struct span_gen *g, struct span_event *e)
 
 static void any_link(struct span_gen *g, struct span_link *l)
 {
-	*l = (struct span_link){ .flags = any_count(g) };
+	*l = (struct span_link){ .flags = any_count(g), .dropped_attrs = any_count(g) };
 	any_id(g, l->trace_id, TRACE_ID_BYTES);
 	any_id(g, l->span_id, SPAN_ID_BYTES);
 	l->attrs = any_attrs(g, 3, &l->n_attrs);

@@ -205,6 +205,28 @@ START_TEST(early_answers)
 }
 END_TEST
 
+/* Not the network, but our certificate. */
+START_TEST(alerts)
+{
+	static const char *const words[] = {
+		"OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required",
+		"SSL routines::sslv3 alert bad certificate",
+		"SSL routines::tlsv1 alert unknown ca",
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct attempt a = { .rc = 56, .error = slice_str(words[i]) };
+
+		ck_assert_int_eq(classify(&a).class, SEND_TLS);
+		a.rc = 52;
+		ck_assert_int_eq(classify(&a).class, SEND_TRANSPORT);
+		a.rc = 56;
+		a.error = SLICE("Recv failure: Connection reset by peer");
+		ck_assert_int_eq(classify(&a).class, SEND_TRANSPORT);
+	}
+}
+END_TEST
+
 /* Only a complaint about the encoding speaks against zstd. */
 static const struct {
 	int status, code; /* code: of gRPC, or GRPC_NONE for HTTP */
@@ -280,6 +302,7 @@ Suite *classify_suite(void)
 	tcase_add_loop_test(t, classes, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_loop_test(t, grpc_classes, 0, sizeof(grpc_rows) / sizeof(grpc_rows[0]));
 	tcase_add_loop_test(t, early_answers, 0, sizeof(early) / sizeof(early[0]));
+	tcase_add_test(t, alerts);
 	tcase_add_loop_test(t, refused_compressions, 0,
 			    sizeof(compressions) / sizeof(compressions[0]));
 	tcase_add_loop_test(t, content_types, 0, sizeof(types) / sizeof(types[0]));

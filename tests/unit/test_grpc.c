@@ -16,19 +16,19 @@ END_TEST
 
 static const struct {
 	struct slice body;
-	bool ok;
 	size_t len;
+	bool ok;
 	bool compressed;
 } bodies[] = {
-	{ SLICE("\0\0\0\0\0"), true, 0, false },
-	{ SLICE("\0\0\0\0\2ab"), true, 2, false },
-	{ SLICE("\1\0\0\0\2ab"), true, 2, true },
-	{ SLICE("\2\0\0\0\2ab"), false, 0, false },
-	{ SLICE("\0\0\0\0\3ab"), false, 0, false },
-	{ SLICE("\0\0\0\0\1ab"), false, 0, false },
-	{ SLICE("\0\377\377\377\377ab"), false, 0, false },
-	{ SLICE("\0\0\0\0"), false, 0, false },
-	{ SLICE(""), false, 0, false },
+	{ SLICE("\0\0\0\0\0"), 0, true, false },
+	{ SLICE("\0\0\0\0\2ab"), 2, true, false },
+	{ SLICE("\1\0\0\0\2ab"), 2, true, true },
+	{ SLICE("\2\0\0\0\2ab"), 0, false, false },
+	{ SLICE("\0\0\0\0\3ab"), 0, false, false },
+	{ SLICE("\0\0\0\0\1ab"), 0, false, false },
+	{ SLICE("\0\377\377\377\377ab"), 0, false, false },
+	{ SLICE("\0\0\0\0"), 0, false, false },
+	{ SLICE(""), 0, false, false },
 };
 
 START_TEST(messages)

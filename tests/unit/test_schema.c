@@ -105,7 +105,8 @@ static const struct wrong_row wrong_rows[] = {
 					 "\"mapping.blocking.spans_over\"?" },
 	{ "mapping: { limits: { spans: 1 } }",
 	  "1:22: key mapping.limits.spans: unknown; known here: spans_per_trace bytes_per_trace "
-	  "events_per_span attribute_length" },
+	  "events_per_span attributes_per_span links_per_span "
+	  "attributes_per_event attributes_per_link attribute_length" },
 	{ ENTRY("endpont: x"), "4:5: key exporters[0].otlp.endpont: unknown; did you mean "
 			       "\"endpoint\"?" },
 	{ ENTRY("tls: { ca: x }"), "4:12: key exporters[0].otlp.tls.ca: unknown; known here: "

@@ -298,6 +298,137 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* Packed with a break after every so many bytes: what is behind the cut costs no more. */
+#define PIECE ((size_t)400)
+
+static void pack_pieces(struct slice in, bool gzip)
+{
+	z_stream z = { .zalloc = NULL };
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+	size_t left = 1;
+
+	ck_assert(buf_reserve(&packed, 2 * in.len + 65536));
+	if (gzip)
+		ck_assert_int_eq(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY),
+				 Z_OK);
+	z.next_out = packed.ptr;
+	z.avail_out = (uInt)packed.cap;
+	for (size_t at = 0; at < in.len; at += PIECE) {
+		size_t n = in.len - at < PIECE ? in.len - at : PIECE;
+		ZSTD_inBuffer piece = { in.ptr + at, n, 0 };
+		ZSTD_outBuffer out = { packed.ptr, packed.cap, packed.len };
+
+		z.next_in =
+			(uint8_t *)(uintptr_t)(in.ptr + at); // NOLINT(performance-no-int-to-ptr)
+		z.avail_in = (uInt)n;
+		if (gzip) {
+			ck_assert_int_ge(deflate(&z, at + n < in.len ? Z_FULL_FLUSH : Z_FINISH),
+					 Z_OK);
+			packed.len = packed.cap - z.avail_out;
+			continue;
+		}
+		left = ZSTD_compressStream2(c, &out, &piece,
+					    at + n < in.len ? ZSTD_e_flush : ZSTD_e_end);
+		ck_assert_uint_eq(left, 0);
+		packed.len = out.pos;
+	}
+	if (gzip)
+		deflateEnd(&z);
+	ZSTD_freeCCtx(c);
+}
+
+/* The bytes up to the damage come, and then an error that repeats itself. */
+static size_t bytes_before_the_end(struct err *err)
+{
+	struct file_source *f = file_source_open(path, err);
+	struct byte_source s;
+	uint8_t one;
+	size_t n = 0;
+	enum status st;
+
+	ck_assert_ptr_nonnull(f);
+	s = file_source_bytes(f);
+	st = drain(f, 65536, err);
+	ck_assert(st == ST_OK || st == ST_FORMAT);
+	ck_assert_int_eq(s.read(s.arg, &one, 1, &n, err), st);
+	ck_assert_uint_eq(n, 0);
+	file_source_close(f);
+	return got.len;
+}
+
+static struct reading read_packed_file(bool salvage)
+{
+	struct err err = ERR_INIT;
+	struct file_source *f = file_source_open(path, &err);
+	struct reading r;
+
+	ck_assert_ptr_nonnull(f);
+	r = salvage ? salvage_source(file_source_bytes(f), NULL)
+		    : read_source(file_source_bytes(f), NULL);
+	file_source_close(f);
+	return r;
+}
+
+/* A packed trace that is cut, or wrong in one byte, reads as the plain one cut there. */
+static void check_packed(struct slice trace, size_t at_least)
+{
+	struct err err = ERR_INIT;
+	struct slice part = { trace.ptr, bytes_before_the_end(&err) };
+	struct reading r, bare;
+
+	ck_assert_uint_ge(part.len, at_least);
+	ck_assert_uint_le(part.len, trace.len);
+	ck_assert(slice_eq(buf_view(&got), part));
+	for (int salvage = 0; salvage < 2; salvage++) {
+		r = read_packed_file(salvage);
+		bare = salvage ? salvage_trace(part, NULL) : read_trace(part, NULL);
+		ck_assert_uint_eq(r.n_generations, bare.n_generations);
+		ck_assert_uint_eq(r.n_events, bare.n_events);
+		ck_assert_int_eq(r.salvaged, bare.salvaged);
+	}
+}
+
+START_TEST(packed_and_cut)
+{
+	struct buf trace;
+	size_t cuts = 0;
+
+	buf_init(&trace, 0);
+	load_file("tests/data/good/generations-go1.26.trace.zst", &trace);
+	pack_pieces(buf_view(&trace), _i);
+	for (size_t n = 30; n < packed.len; n += 13, cuts++) {
+		write_file(packed.ptr, n);
+		/* A piece never packs to more than itself and its frame. */
+		check_packed(buf_view(&trace), n > 2 * PIECE ? (n - 2 * PIECE) / 2 : 0);
+	}
+	ck_assert_uint_gt(cuts, 50);
+	buf_release(&trace);
+}
+END_TEST
+
+START_TEST(packed_and_damaged)
+{
+	struct buf trace;
+
+	buf_init(&trace, 0);
+	load_file("tests/data/good/generations-go1.26.trace.zst", &trace);
+	/* gzip: nothing before the damage is lost. */
+	pack_pieces(buf_view(&trace), true);
+	for (size_t at = 30; at < packed.len - 8; at += 37) {
+		struct err err = ERR_INIT;
+		size_t n;
+
+		packed.ptr[at] ^= 0x55;
+		write_file(packed.ptr, packed.len);
+		n = bytes_before_the_end(&err);
+		packed.ptr[at] ^= 0x55;
+		ck_assert_msg(n >= (at / (2 * PIECE) > 0 ? at / 2 - PIECE : 0) || n >= trace.len,
+			      "damage at %zu of %zu: %zu bytes came", at, packed.len, n);
+	}
+	buf_release(&trace);
+}
+END_TEST
+
 Suite *source_suite(void)
 {
 	Suite *s = suite_create("source");
@@ -314,6 +445,8 @@ Suite *source_suite(void)
 	tcase_add_test(t, refused);
 	tcase_add_loop_test(t, from_pipe, 0, 2);
 	tcase_add_test(t, no_memory);
+	tcase_add_loop_test(t, packed_and_cut, 0, 2);
+	tcase_add_test(t, packed_and_damaged);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -172,7 +172,9 @@ START_TEST(long_torn_lines_are_cut)
 	static char line[10000];
 
 	memset(line, 'x', sizeof(line));
-	memcpy(line, "{}\n", 3);
+	line[0] = '{';
+	line[1] = '}';
+	line[2] = '\n';
 	put(line, sizeof(line));
 	reopen();
 	ck_assert(!add("y"));
@@ -204,8 +206,8 @@ START_TEST(rotates)
 	fx.set.compression = packings[_i].compression;
 	reopen();
 	/* Two lines a file; three files ago is too long ago. */
-	for (char c = 'a'; c < 'j'; c++) {
-		const char line[] = { c, c, c, '\0' };
+	for (const char *c = "abcdefghi"; *c; c++) {
+		const char line[] = { *c, *c, *c, '\0' };
 
 		ck_assert_msg(!add(line), "%s", fx.err.msg);
 	}

@@ -189,60 +189,58 @@ END_TEST
 #define PARTIAL "\"body_hex\":\"0a0a080312066e6f0a776179\""
 
 static const struct {
-	int protocols;
 	const char *step;
+	int protocols;
 	enum send_class class;
 	uint64_t wait_ns;
 	unsigned int rejected;
 	bool unreadable;
 	const char *outcome, *text;
 } answers[] = {
-	{ ALL, "{}", SEND_ACCEPTED, 0, 0, false, "", "" },
-	{ HTTP_BOTH, "{\"status\":202}", SEND_ACCEPTED, 0, 0, false, "", "" },
-	{ PB_ONLY, "{" PARTIAL "}", SEND_ACCEPTED, 0, 3, false, "", "no way" },
-	{ GRPC_ONLY, "{" PARTIAL "}", SEND_ACCEPTED, 0, 3, false, "", "no way" },
-	{ JSON_ONLY,
-	  "{\"body\":\"{\\\"partialSuccess\\\":{\\\"rejectedSpans\\\":\\\"3\\\",\\\"errorMessage\\\":\\\"no\\\"}}\"}",
-	  SEND_ACCEPTED, 0, 3, false, "", "no" },
-	{ ALL, "{\"body_hex\":\"ffff\"}", SEND_ACCEPTED, 0, 0, true, "", "" },
-	{ HTTP_BOTH, "{\"type\":\"text/html\",\"body\":\"<h1>fine</h1>\"}", SEND_ACCEPTED, 0, 0,
+	{ "{}", ALL, SEND_ACCEPTED, 0, 0, false, "", "" },
+	{ "{\"status\":202}", HTTP_BOTH, SEND_ACCEPTED, 0, 0, false, "", "" },
+	{ "{" PARTIAL "}", PB_ONLY, SEND_ACCEPTED, 0, 3, false, "", "no way" },
+	{ "{" PARTIAL "}", GRPC_ONLY, SEND_ACCEPTED, 0, 3, false, "", "no way" },
+	{ "{\"body\":\"{\\\"partialSuccess\\\":{\\\"rejectedSpans\\\":\\\"3\\\",\\\"errorMessage\\\":\\\"no\\\"}}\"}",
+	  JSON_ONLY, SEND_ACCEPTED, 0, 3, false, "", "no" },
+	{ "{\"body_hex\":\"ffff\"}", ALL, SEND_ACCEPTED, 0, 0, true, "", "" },
+	{ "{\"type\":\"text/html\",\"body\":\"<h1>fine</h1>\"}", HTTP_BOTH, SEND_ACCEPTED, 0, 0,
 	  false, "", "" },
-	{ ALL, "{\"body_bytes\":5000000}", SEND_ACCEPTED, 0, 0, true, "", "" },
-	{ ALL, "{\"bomb_bytes\":50000000,\"encoding\":\"gzip\"}", SEND_ACCEPTED, 0, 0, true, "",
+	{ "{\"body_bytes\":5000000}", ALL, SEND_ACCEPTED, 0, 0, true, "", "" },
+	{ "{\"bomb_bytes\":50000000,\"encoding\":\"gzip\"}", ALL, SEND_ACCEPTED, 0, 0, true, "",
 	  "" },
-	{ ALL, "{\"encoding\":\"br\",\"body\":\"x\"}", SEND_ACCEPTED, 0, 0, true, "", "" },
-	{ HTTP_BOTH, "{\"status\":503}", SEND_RETRY, 0, 0, false, "HTTP status 503", "" },
-	{ ALL, "{\"status\":429,\"retry_after\":\"3\"}", SEND_RETRY, 3 * S, 0, false,
+	{ "{\"encoding\":\"br\",\"body\":\"x\"}", ALL, SEND_ACCEPTED, 0, 0, true, "", "" },
+	{ "{\"status\":503}", HTTP_BOTH, SEND_RETRY, 0, 0, false, "HTTP status 503", "" },
+	{ "{\"status\":429,\"retry_after\":\"3\"}", ALL, SEND_RETRY, 3 * S, 0, false,
 	  "HTTP status 429", "" },
-	{ ALL, "{\"status\":503,\"retry_after\":\"Sun, 06 Nov 1994 08:50:00 GMT\"}", SEND_RETRY,
+	{ "{\"status\":503,\"retry_after\":\"Sun, 06 Nov 1994 08:50:00 GMT\"}", ALL, SEND_RETRY,
 	  23 * S, 0, false, "HTTP status 503", "" },
-	{ PB_ONLY, "{\"status\":429,\"retry_info_ms\":2500,\"message\":\"busy\"}", SEND_RETRY,
+	{ "{\"status\":429,\"retry_info_ms\":2500,\"message\":\"busy\"}", PB_ONLY, SEND_RETRY,
 	  2500000000, 0, false, "HTTP status 429", "busy" },
-	{ GRPC_ONLY, "{\"grpc\":14,\"message\":\"later, please: 50%\"}", SEND_RETRY, 0, 0, false,
+	{ "{\"grpc\":14,\"message\":\"later, please: 50%\"}", GRPC_ONLY, SEND_RETRY, 0, 0, false,
 	  "gRPC status 14 UNAVAILABLE", "later, please: 50%" },
-	{ GRPC_ONLY, "{\"grpc\":8,\"retry_info_ms\":5000,\"message\":\"busy\"}", SEND_RETRY, 5 * S,
+	{ "{\"grpc\":8,\"retry_info_ms\":5000,\"message\":\"busy\"}", GRPC_ONLY, SEND_RETRY, 5 * S,
 	  0, false, "gRPC status 8 RESOURCE_EXHAUSTED", "busy" },
-	{ GRPC_ONLY, "{\"grpc\":8,\"trailers_too\":true,\"retry_info_ms\":5000}", SEND_RETRY, 5 * S,
+	{ "{\"grpc\":8,\"trailers_too\":true,\"retry_info_ms\":5000}", GRPC_ONLY, SEND_RETRY, 5 * S,
 	  0, false, "gRPC status 8", "" },
-	{ GRPC_ONLY, "{\"grpc\":8}", SEND_TOO_BIG, 0, 0, false, "gRPC status 8", "" },
-	{ GRPC_ONLY, "{\"grpc\":3,\"message\":\"bad \\u001b[31m id\"}", SEND_PERMANENT, 0, 0, false,
+	{ "{\"grpc\":8}", GRPC_ONLY, SEND_TOO_BIG, 0, 0, false, "gRPC status 8", "" },
+	{ "{\"grpc\":3,\"message\":\"bad \\u001b[31m id\"}", GRPC_ONLY, SEND_PERMANENT, 0, 0, false,
 	  "gRPC status 3 INVALID_ARGUMENT", "bad [31m id" },
-	{ GRPC_ONLY, "{\"grpc\":16}", SEND_CONFIG, 0, 0, false, "gRPC status 16", "" },
-	{ GRPC_ONLY, "{\"grpc\":77}", SEND_PERMANENT, 0, 0, false, "gRPC status 77", "" },
-	{ GRPC_ONLY, "{\"no_trailers\":true}", SEND_TRANSPORT, 0, 0, false, "HTTP status 200", "" },
-	{ GRPC_ONLY, "{\"status\":404}", SEND_CONFIG, 0, 0, false, "HTTP status 404", "" },
-	{ HTTP_BOTH, "{\"status\":400,\"message\":\"bad id\"}", SEND_PERMANENT, 0, 0, false,
+	{ "{\"grpc\":16}", GRPC_ONLY, SEND_CONFIG, 0, 0, false, "gRPC status 16", "" },
+	{ "{\"grpc\":77}", GRPC_ONLY, SEND_PERMANENT, 0, 0, false, "gRPC status 77", "" },
+	{ "{\"no_trailers\":true}", GRPC_ONLY, SEND_TRANSPORT, 0, 0, false, "HTTP status 200", "" },
+	{ "{\"status\":404}", GRPC_ONLY, SEND_CONFIG, 0, 0, false, "HTTP status 404", "" },
+	{ "{\"status\":400,\"message\":\"bad id\"}", HTTP_BOTH, SEND_PERMANENT, 0, 0, false,
 	  "HTTP status 400", "bad id" },
-	{ JSON_ONLY,
-	  "{\"status\":400,\"type\":\"application/json\",\"body\":\"{\\\"message\\\":\\\"bad\\\"}\"}",
-	  SEND_PERMANENT, 0, 0, false, "HTTP status 400", "bad" },
-	{ ALL, "{\"status\":413}", SEND_TOO_BIG, 0, 0, false, "HTTP status 413", "" },
-	{ HTTP_BOTH, "{\"status\":302,\"location\":\"/v1/traces\"}", SEND_CONFIG, 0, 0, false,
+	{ "{\"status\":400,\"type\":\"application/json\",\"body\":\"{\\\"message\\\":\\\"bad\\\"}\"}",
+	  JSON_ONLY, SEND_PERMANENT, 0, 0, false, "HTTP status 400", "bad" },
+	{ "{\"status\":413}", ALL, SEND_TOO_BIG, 0, 0, false, "HTTP status 413", "" },
+	{ "{\"status\":302,\"location\":\"/v1/traces\"}", HTTP_BOTH, SEND_CONFIG, 0, 0, false,
 	  "HTTP status 302", "" },
-	{ ALL, "{\"close\":true}", SEND_TRANSPORT, 0, 0, false, "", "" },
-	{ ALL, "{\"reset\":true}", SEND_TRANSPORT, 0, 0, false, "", "" },
-	{ GRPC_ONLY, "{\"reset_stream\":true}", SEND_TRANSPORT, 0, 0, false, "", "" },
-	{ ALL, "{\"cut\":true,\"body\":\"x\"}", SEND_TRANSPORT, 0, 0, false, "", "" },
+	{ "{\"close\":true}", ALL, SEND_TRANSPORT, 0, 0, false, "", "" },
+	{ "{\"reset\":true}", ALL, SEND_TRANSPORT, 0, 0, false, "", "" },
+	{ "{\"reset_stream\":true}", GRPC_ONLY, SEND_TRANSPORT, 0, 0, false, "", "" },
+	{ "{\"cut\":true,\"body\":\"x\"}", ALL, SEND_TRANSPORT, 0, 0, false, "", "" },
 };
 
 START_TEST(verdicts)
@@ -347,7 +345,11 @@ START_TEST(certificates)
 	struct exporter_settings set = settings((enum setting_protocol)_i);
 	char ca[64] = "/tmp/flightspan-test-ca-XXXXXX";
 
+	/* The authority of another receiver. */
 	close(mkstemp(ca));
+	start_tls();
+	ck_assert(rename(fx.cert, ca) == 0);
+	otlp_server_stop(&fx.server);
 	start_tls();
 	set.otlp.tls.ca_file = "/nonexistent/ca.pem";
 	open_with(&set);

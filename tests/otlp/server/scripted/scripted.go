@@ -65,19 +65,10 @@ type Server struct {
 	script    []Step
 	requests  int
 	conns     int
-	rejected  []Request
 	stored    map[Span]int
 	seen      map[Span]int
 	arrived   []time.Time
 	undecoded int
-}
-
-// Request is what is remembered of one.
-type Request struct {
-	Path   string
-	Wire   uint64
-	Spans  []Span
-	Answer Step
 }
 
 type connKey struct{}
@@ -145,6 +136,20 @@ func (s *Server) SetDefault(st Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Default = st
+}
+
+// SetScript replaces the steps that are left.
+func (s *Server) SetScript(steps ...Step) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = steps
+}
+
+// TakeAll mends everything: from now on each request is accepted.
+func (s *Server) TakeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script, s.Default, s.MaxPlain, s.Poison, s.NoZstd, s.Token, s.EveryNth = nil, Step{}, 0, "", false, "", 0
 }
 
 func unpack(encoding string, wire []byte) ([]byte, error) {
