@@ -210,9 +210,10 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	p->output.format = o->format;
 	if (p->mapper.metrics && o->format == OTLP_PROTO && p->output.path &&
 	    !strcmp(p->output.path, "-"))
-		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			       "metrics in otlp-proto go to a file beside that of the spans: name one "
-			       "with -o, or use otlp-json");
+		return err_set(
+			err, ST_CONFIG, ERR_NO_OFFSET,
+			"metrics in otlp-proto go to a file beside that of the spans: name one "
+			"with -o, or use otlp-json");
 	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
 	if (!o->quiet)
 		p->http.waiting = tell_wait;
