@@ -142,6 +142,7 @@ static void plan_mapper(struct plan *p)
 	o->attribute_length = to_u32(s->limits.attribute_bytes);
 	o->context = modes[s->context.mode];
 	o->metrics = s->metrics;
+	o->links_per_span = to_u32(s->limits.links_per_span);
 	o->context_categories = s->context.categories.ptr;
 	o->n_context_categories = s->context.categories.n;
 }
@@ -214,6 +215,12 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 			err, ST_CONFIG, ERR_NO_OFFSET,
 			"metrics in otlp-proto go to a file beside that of the spans: name one "
 			"with -o, or use otlp-json");
+	p->output.limits = (struct span_limits){
+		.attributes = p->settings.mapping.limits.attributes_per_span,
+		.links = p->settings.mapping.limits.links_per_span,
+		.event_attributes = p->settings.mapping.limits.attributes_per_event,
+		.link_attributes = p->settings.mapping.limits.attributes_per_link,
+	};
 	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
 	if (!o->quiet)
 		p->http.waiting = tell_wait;

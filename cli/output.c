@@ -18,6 +18,7 @@ struct output {
 	uint64_t metrics_sent;
 	struct err unsent; /* why the receiver gets no more while the file goes on */
 	bool failed;
+	struct span_limiter limiter; /* in front of it all */
 };
 
 enum status output_open(struct output **out, const struct output_options *opt, struct err *err)
@@ -32,6 +33,7 @@ enum status output_open(struct output **out, const struct output_options *opt, s
 	if (opt->http)
 		o->http_settings = *opt->http;
 	buf_init(&o->metrics, MAX_BATCH_BYTES);
+	o->limiter.limits = opt->limits;
 	otlp_batch_init(&o->file_batch, opt->format, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	otlp_batch_init(&o->http_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	if (opt->path) {
@@ -64,6 +66,7 @@ void output_close(struct output *o)
 {
 	if (!o)
 		return;
+	span_limiter_release(&o->limiter);
 	file_out_close(o->file);
 	otlp_http_close(o->http);
 	file_out_close(o->metrics_file);
@@ -145,7 +148,8 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 
 struct span_sink output_sink(struct output *o)
 {
-	return (struct span_sink){ emit, o };
+	o->limiter.next = (struct span_sink){ emit, o };
+	return span_limiter_sink(&o->limiter);
 }
 
 static enum status open_metrics_file(struct output *o, struct err *err)

@@ -11,6 +11,7 @@
 
 #include "exporter/file_out.h"
 #include "exporter/otlp_http.h"
+#include "exporter/span_limit.h"
 #include "mapping/span.h"
 
 struct output;
@@ -20,6 +21,7 @@ struct output_options {
 	enum otlp_format format;
 	const struct otlp_http_settings *http; /* NULL: no receiver */
 	struct resource resource;	       /* borrowed */
+	struct span_limits limits;
 };
 
 /* On success *out is the caller's until output_close(). */

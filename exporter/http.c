@@ -208,6 +208,15 @@ static bool set_numbers(CURL *easy, long timeout_ms)
 	return true;
 }
 
+/* Given authorities are the only ones: the system's are not trusted beside them. */
+static bool set_authorities(CURL *easy, const char *file)
+{
+	if (!file || !*file)
+		return true;
+	return !curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) &&
+	       !curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+}
+
 static bool set_options(struct http *h, const struct http_settings *set)
 {
 	uint64_t ms = (set->timeout_ns + 999999) / 1000000;
@@ -218,7 +227,7 @@ static bool set_options(struct http *h, const struct http_settings *set)
 	       set_text(easy, CURLOPT_UNIX_SOCKET_PATH, set->unix_socket) &&
 	       set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
 	       set_text(easy, CURLOPT_USERAGENT, USER_AGENT) &&
-	       set_text(easy, CURLOPT_CAINFO, set->ca_file) &&
+	       set_authorities(easy, set->ca_file) &&
 	       set_text(easy, CURLOPT_SSLCERT, set->cert_file) &&
 	       set_text(easy, CURLOPT_SSLKEY, set->key_file) &&
 	       !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, h->headers) &&

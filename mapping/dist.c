@@ -9,20 +9,6 @@ void dist_release(struct dist *d)
 	*d = (struct dist){ .count = 0 };
 }
 
-/*
- * Power 0 holds the values below 64 and power 1 those up to 127, all exactly;
- * power p from 64 << (p - 1) on, in steps of 1 << (p - 1).
- */
-static unsigned int power_of(uint64_t ns)
-{
-	return 64u - DIST_STEPS_LOG - (unsigned int)__builtin_clzll(ns | (DIST_STEPS - 1));
-}
-
-static unsigned int step_of(uint64_t ns, unsigned int power)
-{
-	return (unsigned int)(ns >> (power ? power - 1 : 0)) & (DIST_STEPS - 1);
-}
-
 static uint64_t middle_of(unsigned int power, unsigned int step)
 {
 	uint64_t width;
@@ -53,17 +39,14 @@ static void add_sums(struct dist *to, uint64_t count, uint64_t total, uint64_t m
 	to->total_ns = dist_sum(to->total_ns, total);
 }
 
-enum status dist_add(struct dist *d, uint64_t ns, struct err *err)
+enum status dist_add_first(struct dist *d, uint64_t ns, struct err *err)
 {
-	unsigned int power = power_of(ns);
+	unsigned int power = dist_power(ns);
+	enum status st = make_room(d, power, err);
 
-	if (!d->buckets[power]) {
-		enum status st = make_room(d, power, err);
-
-		if (st)
-			return st;
-	}
-	d->buckets[power][step_of(ns, power)]++;
+	if (st)
+		return st;
+	d->buckets[power][dist_step(ns, power)]++;
 	add_sums(d, 1, ns, ns, ns);
 	return ST_OK;
 }

@@ -24,7 +24,8 @@ struct stats *stats_new(void)
 	pool_init(&s->task_pool, sizeof(struct stats_task), MAX_OPEN_TASKS, "open tasks");
 	pool_init(&s->region_pool, sizeof(struct stats_region), MAX_OPEN_REGIONS, "open regions");
 	pool_init(&s->proc_pool, sizeof(struct stats_proc), MAX_PROCS, "procs");
-	for (size_t i = 0; i < STATS_FEW; i++)
+	s->last_thread = NO_THREAD;
+	for (size_t i = 0; i < STATS_FEW_THREADS; i++)
 		s->few_threads[i] = NO_THREAD;
 	return s;
 }
@@ -114,36 +115,27 @@ static void new_generation(struct stats *s, const struct event *ev)
 /* Samples are left aside: their context is what the profiler's signal saw. */
 static enum status note_thread(struct stats *s, const struct event *ev, struct err *err)
 {
-	int64_t *seen = &s->few_threads[(size_t)ev->m & (STATS_FEW - 1)];
+	int64_t *seen = &s->few_threads[(uint64_t)ev->m % STATS_FEW_THREADS];
 
-	if (*seen == ev->m || ev->m == NO_THREAD || ev->kind == EVENT_STACK_SAMPLE)
+	if (ev->m == NO_THREAD || ev->kind == EVENT_STACK_SAMPLE)
+		return ST_OK;
+	s->last_thread = ev->m;
+	if (*seen == ev->m)
 		return ST_OK;
 	*seen = ev->m;
 	return map_put(&s->threads, (uint64_t)ev->m, s, err);
 }
 
-enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
+static enum status feed_other(struct stats *s, const struct event *ev, struct err *err)
 {
-	struct stats_report *r = &s->report;
-	enum status st;
-
-	if (!r->n_events++)
-		r->first_ns = ev->time;
-	r->last_ns = ev->time;
-	r->by_kind[ev->kind < N_EVENT_KINDS ? ev->kind : EVENT_BAD]++;
-	st = note_thread(s, ev, err);
-	if (st)
-		return st;
 	switch (ev->kind) {
 	case EVENT_SYNC:
 		new_generation(s, ev);
 		return ST_OK;
 	case EVENT_METRIC:
 		if (ev->wire == EV_PROCS_CHANGE)
-			r->gomaxprocs = ev->args[0];
+			s->report.gomaxprocs = ev->args[0];
 		return ST_OK;
-	case EVENT_STATE_TRANSITION:
-		return stats_transition(s, ev, err);
 	case EVENT_RANGE_BEGIN:
 	case EVENT_RANGE_ACTIVE:
 	case EVENT_RANGE_END:
@@ -159,6 +151,25 @@ enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
 	default:
 		return ST_OK;
 	}
+}
+
+enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
+{
+	struct stats_report *r = &s->report;
+
+	if (UNLIKELY(!r->n_events++))
+		r->first_ns = ev->time;
+	r->last_ns = ev->time;
+	r->by_kind[ev->kind < N_EVENT_KINDS ? ev->kind : EVENT_BAD]++;
+	if (ev->m != s->last_thread) {
+		enum status st = note_thread(s, ev, err);
+
+		if (st)
+			return st;
+	}
+	if (LIKELY(ev->kind == EVENT_STATE_TRANSITION))
+		return stats_transition(s, ev, err);
+	return feed_other(s, ev, err);
 }
 
 static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *err)

@@ -1,20 +1,17 @@
 /* Goroutines: states, blocks, system calls, scheduling latency. */
 #include "mapping/stats_state.h"
 
-static size_t few(int64_t id)
+static struct stats_go **few(struct stats *s, int64_t id)
 {
-	return (size_t)id & (STATS_FEW - 1);
+	return &s->few[(uint64_t)id % STATS_FEW];
 }
 
-struct stats_go *stats_go_find(struct stats *s, int64_t id)
+struct stats_go *stats_go_find_far(struct stats *s, int64_t id)
 {
-	struct stats_go *g = s->few[few(id)];
+	struct stats_go *g = map_get(&s->goroutines, (uint64_t)id);
 
-	if (g && g->id == id)
-		return g;
-	g = map_get(&s->goroutines, (uint64_t)id);
 	if (g)
-		s->few[few(id)] = g;
+		*few(s, id) = g;
 	return g;
 }
 
@@ -42,6 +39,7 @@ static enum status add_go(struct stats *s, const struct event *ev, struct stats_
 	g->since = g->cut ? s->report.first_ns : ev->time;
 	g->state = ev->from == GO_UNDETERMINED ? ev->to : ev->from;
 	s->report.goroutines_seen++;
+	*few(s, g->id) = g;
 	*out = g;
 	return ST_OK;
 }
@@ -134,8 +132,8 @@ static void end_go(struct stats *s, struct stats_go *g, int64_t now)
 	stats_regions_cut(s, g, now);
 	stats_ranges_cut(s, g, now);
 	map_del(&s->goroutines, (uint64_t)g->id);
-	if (s->few[few(g->id)] == g)
-		s->few[few(g->id)] = NULL;
+	if (*few(s, g->id) == g)
+		*few(s, g->id) = NULL;
 	pool_put(&s->go_pool, g);
 }
 

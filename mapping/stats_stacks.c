@@ -41,6 +41,7 @@ void stats_stacks_release(struct stats_stacks *t)
 
 void stats_stacks_new_generation(struct stats_stacks *t)
 {
+	memset(t->near, 0, sizeof(t->near));
 	if (t->by_site.n)
 		map_clear(&t->by_site);
 }
@@ -125,22 +126,42 @@ static enum status find_text(struct stats_stacks *t, const struct event *ev,
 	return ST_OK;
 }
 
+/* By id: known in this generation, or spelled. */
+static enum status find_site(struct stats_stacks *t, const struct event *ev,
+			     const struct stats_row *reason, uint64_t site,
+			     struct stats_stack **out, struct err *err)
+{
+	enum status st;
+
+	*out = map_get(&t->by_site, site);
+	if (*out)
+		return ST_OK;
+	st = find_text(t, ev, reason, out, err);
+	if (st || t->by_site.n >= MAX_STATS_SITES)
+		return st;
+	return map_put(&t->by_site, site, *out, err);
+}
+
 enum status stats_stacks_find(struct stats_stacks *t, const struct event *ev,
 			      const struct stats_row *reason, struct stats_stack **out,
 			      struct err *err)
 {
 	uint64_t id = event_stack_id(ev);
 	uint64_t site = id << REASON_BITS | reason->index;
-	bool fits = id >> (64 - REASON_BITS) == 0;
+	/* Neighbours in id and reason are neighbours here. */
+	struct stats_site *near = &t->near[(id * 4 + reason->index) % STATS_NEAR_SITES];
 	enum status st;
 
-	*out = fits ? map_get(&t->by_site, site) : NULL;
-	if (*out)
+	if (LIKELY(near->stack && near->key == site)) {
+		*out = near->stack;
 		return ST_OK;
-	st = find_text(t, ev, reason, out, err);
-	if (st || !fits || t->by_site.n >= MAX_STATS_SITES)
-		return st;
-	return map_put(&t->by_site, site, *out, err);
+	}
+	if (id >> (64 - REASON_BITS))
+		return find_text(t, ev, reason, out, err);
+	st = find_site(t, ev, reason, site, out, err);
+	if (!st)
+		*near = (struct stats_site){ site, *out };
+	return st;
 }
 
 bool stats_frame_next(struct slice *text, struct frame *out)

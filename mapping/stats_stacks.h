@@ -24,7 +24,16 @@ struct stats_stack {
 	uint32_t n_frames;
 };
 
+/* A site found before. */
+struct stats_site {
+	uint64_t key; /* reason and stack id */
+	struct stats_stack *stack;
+};
+
+#define STATS_NEAR_SITES 256u
+
 struct stats_stacks {
+	struct stats_site near[STATS_NEAR_SITES]; /* by key modulo; stack NULL: none */
 	struct pool stacks;
 	struct map by_site; /* (reason, stack id) of this generation */
 	struct map by_text; /* hash of reason and frames; the next key where that is taken */

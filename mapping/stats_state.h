@@ -50,7 +50,8 @@ struct stats_proc {
 	struct stats_range sweep;
 };
 
-#define STATS_FEW 256u
+#define STATS_FEW 512u
+#define STATS_FEW_THREADS 256u
 
 struct stats {
 	struct stats_report report;
@@ -58,8 +59,9 @@ struct stats {
 	struct map goroutines, tasks, procs, threads;
 	struct pool go_pool, task_pool, region_pool, proc_pool;
 	struct stats_range gc;
-	struct stats_go *few[STATS_FEW]; /* by id modulo; NULL or in goroutines */
-	int64_t few_threads[STATS_FEW];	 /* by id modulo: counted already */
+	struct stats_go *few[STATS_FEW];	/* by id modulo; NULL or in goroutines */
+	int64_t last_thread;			/* of the event before, counted already */
+	int64_t few_threads[STATS_FEW_THREADS]; /* the same by id modulo */
 };
 
 static inline uint64_t stats_ns(int64_t since, int64_t until)
@@ -73,7 +75,16 @@ MUST_CHECK enum status stats_row_of(struct stats_rows *t, const struct event *ev
 				    struct stats_row **out, struct err *err);
 
 /* stats_go.c */
-struct stats_go *stats_go_find(struct stats *s, int64_t id); /* NULL: not known */
+struct stats_go *stats_go_find_far(struct stats *s, int64_t id);
+
+/* NULL: not known. */
+static inline struct stats_go *stats_go_find(struct stats *s, int64_t id)
+{
+	struct stats_go *g = s->few[(uint64_t)id % STATS_FEW];
+
+	return g && g->id == id ? g : stats_go_find_far(s, id);
+}
+
 MUST_CHECK enum status stats_transition(struct stats *s, const struct event *ev, struct err *err);
 /* The trace is over: count what is open as cut. */
 void stats_go_finish(struct stats *s);

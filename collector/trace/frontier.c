@@ -26,21 +26,27 @@ static size_t sift_up(struct timed *h, size_t i)
 	return i;
 }
 
-/* The smallest of a node and its children goes up; the left child wins a tie. */
+/*
+ * The smallest of a node and its children goes up; the left child wins a tie, and
+ * the node itself one with either.
+ */
 static void sift_down(struct timed *h, size_t n, size_t i)
 {
-	for (;;) {
-		size_t least = i, left = 2 * i + 1;
+	struct timed t = h[i];
 
-		if (left < n && h[left].time < h[least].time)
-			least = left;
-		if (left + 1 < n && h[left + 1].time < h[least].time)
-			least = left + 1;
-		if (least == i)
-			return;
-		swap(h, i, least);
+	for (;;) {
+		size_t least = 2 * i + 1;
+
+		if (least >= n)
+			break;
+		if (least + 1 < n && h[least + 1].time < h[least].time)
+			least++;
+		if (h[least].time >= t.time)
+			break;
+		h[i] = h[least];
 		i = least;
 	}
+	h[i] = t;
 }
 
 enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
@@ -55,9 +61,10 @@ enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
 	return ST_OK;
 }
 
-void frontier_settle(struct frontier *f, size_t i)
+void frontier_update(struct frontier *f, size_t i)
 {
-	if (sift_up(f->heap, i) == i)
+	f->heap[i].time = frontier_at(f, i)->ev->wire_time;
+	if (!i || sift_up(f->heap, i) == i)
 		sift_down(f->heap, f->n, i);
 }
 

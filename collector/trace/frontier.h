@@ -24,17 +24,10 @@ static inline struct stream *frontier_at(const struct frontier *f, size_t i)
 	return f->heap[i].item;
 }
 
-/* Restore the heap's order after the time at i changed. */
-void frontier_settle(struct frontier *f, size_t i);
-
 /* Add a stream that holds its first event. */
 MUST_CHECK enum status frontier_add(struct frontier *f, struct stream *s, struct err *err);
 /* The stream at i holds another event now. */
-static inline void frontier_update(struct frontier *f, size_t i)
-{
-	f->heap[i].time = frontier_at(f, i)->ev->wire_time;
-	frontier_settle(f, i);
-}
+void frontier_update(struct frontier *f, size_t i);
 /*
  * The time up to which the first stream stays the first: as long as its next
  * event is not later, frontier_update(f, 0) would change nothing but the time.

@@ -326,28 +326,35 @@ static rule *const rules[N_WIRE_TYPES] = {
 };
 
 /* A thread's state begins empty at the first event it is offered with. */
-COLD static struct order_m *thread_state(struct order *o, struct stream *s, struct err *err)
+static struct order_m *thread_state(struct order *o, int64_t m, struct err *err)
 {
+	struct order_m *state = find_m(o, m);
+
+	return state ? state : add_m(o, m, err);
+}
+
+/* The first event of a thread, and each of none: nothing is kept of them. */
+COLD static enum advance advance_stranger(struct order *o, struct stream *s, struct err *err)
+{
+	enum advance a;
+
 	if (!o->initial_gen)
 		o->initial_gen = o->gen;
-	if (s->m == NO_THREAD)
-		return &o->nobody;
-	s->state = find_m(o, s->m);
-	return s->state ? s->state : add_m(o, s->m, err);
+	s->state = s->m == NO_THREAD ? &o->nobody : thread_state(o, s->m, err);
+	if (!s->state)
+		return BROKEN;
+	a = rules[s->ev->wire](o, s, err);
+	if (s->m == NO_THREAD) {
+		o->nobody.g = NO_GOROUTINE;
+		o->nobody.p = NO_PROC;
+		s->state = NULL;
+	}
+	return a;
 }
 
 enum advance order_advance(struct order *o, struct stream *s, struct err *err)
 {
-	if (!s->state) {
-		s->state = thread_state(o, s, err);
-		if (!s->state)
-			return BROKEN;
-	}
-	if (s->m == NO_THREAD) {
-		o->nobody.g = NO_GOROUTINE;
-		o->nobody.p = NO_PROC;
-	}
-	return rules[s->ev->wire](o, s, err);
+	return LIKELY(s->state) ? rules[s->ev->wire](o, s, err) : advance_stranger(o, s, err);
 }
 
 struct event *order_extra(struct order *o, unsigned int *n)

@@ -77,7 +77,7 @@ struct order_task {
 };
 
 /* Goroutines found last, by the low bits of their id: most lookups end here. */
-#define NEAR_GS 4096u
+#define NEAR_GS 1024u
 
 struct order {
 	const struct tables *tables;

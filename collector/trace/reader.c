@@ -373,6 +373,7 @@ COLD static enum status stuck(struct reader *r, struct event **e, struct err *er
 /* The earliest event has to wait for one of another thread: try them by time. */
 COLD static enum status offer_others(struct reader *r, struct event **e, struct err *err)
 {
+	frontier_update(&r->frontier, 0);
 	frontier_sort(&r->frontier);
 	for (size_t i = 1; i < r->frontier.n; i++) {
 		struct stream *s = frontier_at(&r->frontier, i);
@@ -449,13 +450,9 @@ enum status reader_next(struct reader *r, const struct event **ev, struct err *e
 	if (UNLIKELY(a != ADVANCED))
 		return next_otherwise(r, a, ev, err);
 	st = stream_next(s, err);
-	if (LIKELY(!st && s->ev->wire_time <= r->limit)) {
-		/* Nearly always the same thread goes on. */
-		r->frontier.heap[0].time = s->ev->wire_time;
-	} else {
-		st = went_on(r, 0, st, err);
-		if (st)
-			return st;
-	}
-	return hand_out(r, e, ev, err);
+	/* Nearly always the same thread goes on: the frontier learns of it later. */
+	if (LIKELY(!st && s->ev->wire_time <= r->limit))
+		return hand_out(r, e, ev, err);
+	st = went_on(r, 0, st, err);
+	return st ? st : hand_out(r, e, ev, err);
 }

@@ -1,83 +1,180 @@
 #!/usr/bin/env python3
-"""Ours and the reference in turn, on traces recorded here.
+"""flightspan beside Go's own tools: user CPU in turn, peak memory, growth.
 
-usage: bench.py BUILD TOOLS CACHE [ROW...]
+usage: bench.py [options] BUILD TOOLS CACHE
 
-BUILD holds flightspan, bench/bench_read and bench/launch, TOOLS the Go programs of tests/bench/go.
+BUILD holds flightspan, bench/bench_read and bench/launch, TOOLS the programs of tests/bench/go;
+traces are recorded into CACHE once. Without --gate the whole measurement, ten minutes and more,
+written into --page; with it small traces, and exit status 1 if a promise is not kept.
 """
 
+import argparse
 import os
-import statistics
 import subprocess
 import sys
 
+import page
+from measure import MB, MIB, Bench, generation_sizes, peak, user
+
 MODES = ["http", "net", "cpu", "ann"]
-MB = 1000 * 1000
+PARTS = ["same", "read", "convert", "dump", "memory", "growth"]
+
+# How many times the reference's speed is promised, and aimed at.
+READ = {"http": (6, 10), "net": (6, 10), "cpu": (6, 10), "ann": (10, 10)}
+# Without a task there is nothing to convert: cpu is reading again, and so promised.
+CONVERT = {"http": (12, 25), "net": (12, 25), "cpu": (6, 10), "ann": (12, 25)}
+DUMP = (20, 50)
+
+# Cost of a MB in the largest trace, at most this many times that of a middle one.
+LINEAR = 1.3
 
 
-def quantile(values, q):
-    return statistics.quantiles(values, n=100, method="inclusive")[int(100 * q) - 1] \
-        if len(values) > 1 else values[0]
+class Row:
+    """One comparison."""
+
+    def __init__(self, what, mode, mb, promise, ratios):
+        self.what, self.mode, self.mb, self.ratios = what, mode, mb, ratios
+        self.promise, self.goal = promise
+
+    def name(self):
+        return f"{self.what} {self.mode} {self.mb} MB"
+
+    def text(self):
+        r = self.ratios
+        return (f"{self.name():24} {user(r.reference):8.3f} s {user(r.ours):8.3f} s  "
+                f"{r.median():6.2f} x ({r.spread()}, promised {self.promise})  "
+                f"peak {peak(r.reference) / MB:.0f} MB, {peak(r.ours) / MB:.0f} MB")
 
 
-class Cost:
-    """What one run took: seconds of CPU, bytes of memory at the peak."""
+class Runner:
+    def __init__(self, args):
+        self.args = args
+        self.bench = Bench(args.build, args.tools, args.cache)
+        self.passed = self.failed = 0
 
-    def __init__(self, line):
-        status, user, system, peak = map(int, line.split())
-        self.status, self.user, self.system = status, user / 1e6, system / 1e6
-        self.peak = peak * 1024
+    def verdict(self, good, text):
+        self.passed += good
+        self.failed += not good
+        print(text if good else f"FAIL {text}", flush=True)
+
+    def compare(self, reference, ours, mode, mb, promise):
+        """Rows of one reference. Under the gate, what is too slow gets a second chance: twice as
+        many rounds more, and fails if three quarters of all rounds are under the promise."""
+        b, n = self.bench, self.args.rounds
+        ratios = b.in_turn(reference, ours, n)
+        if self.args.gate and any(r.median() < promise[0] for r in ratios.values()):
+            b.in_turn(reference, ours, 2 * n, ratios)
+        rows = [Row(name, mode, mb, promise, r) for name, r in ratios.items()]
+        for row in rows:
+            if self.args.gate:
+                best = max(row.ratios.median(), row.ratios.upper_quartile())
+                self.verdict(best >= row.promise, row.text())
+            else:
+                print(row.text(), flush=True)
+        return rows
+
+    def read(self, mb):
+        rows = []
+        for mode in self.args.modes:
+            t = self.bench.trace(mode, mb)
+            rows += self.compare(self.bench.read_reference(t), self.bench.read_ours(t), mode, mb,
+                                 READ[mode])
+        return rows
+
+    def convert(self, mb):
+        rows = []
+        for mode in self.args.modes:
+            t = self.bench.trace(mode, mb)
+            rows += self.compare(self.bench.convert_reference(t),
+                                 {"`convert`": self.bench.convert_ours(t)}, mode, mb, CONVERT[mode])
+        return rows
+
+    def dump(self, mb):
+        rows = []
+        for mode in self.args.modes:
+            t = self.bench.trace(mode, mb)
+            rows += self.compare(self.bench.dump_reference(t), {"`dump`": self.bench.dump_ours(t)},
+                                 mode, mb, DUMP)
+        return rows
+
+    def same(self, mb):
+        """Both make the same spans: else their speed says nothing."""
+        for mode in self.args.modes:
+            t = self.bench.trace(mode, mb)
+            self.bench.run(self.bench.convert_reference(t))
+            self.bench.run(self.bench.convert_ours(t))
+            # In net, a span has more events than it may.
+            option = ["-without-wait-events"] if mode == "net" else []
+            p = subprocess.run([f"{self.args.tools}/same", *option, f"{self.args.cache}/spans.bin",
+                                f"{self.args.cache}/bridge.bin"], text=True, check=False,
+                               stdout=subprocess.PIPE, timeout=600)
+            self.verdict(p.returncode == 0, f"same spans {mode} {mb} MB: {p.stdout.strip()}")
+
+    def memory(self, mb):
+        """Peaks of `convert` as users run it, limits and all, beside the largest generation."""
+        rows = []
+        for mode in self.args.modes:
+            t = self.bench.trace(mode, mb)
+            largest = max(generation_sizes(t))
+            got = self.bench.run([f"{self.args.build}/flightspan", "convert", "-q", "--format",
+                                  "otlp-proto", "-o", f"{self.args.cache}/spans.bin", t]).peak
+            bound = 2 * largest + 16 * MIB
+            rows.append((mode, mb, largest, got, bound))
+            self.verdict(got <= bound, f"memory {mode} {mb} MB: {got / MB:.1f} MB, largest generation "
+                         f"{largest / MB:.1f} MB, promised {bound / MB:.1f} MB")
+        return rows
+
+    def growth(self, sizes):
+        """CPU of a MB by the size of the trace; the last against the second."""
+        rows = []
+        for mode in [m for m in ("http", "ann") if m in self.args.modes]:
+            for what in ("reader", "`stats`", "`convert`"):
+                per_mb = []
+                for mb in sizes:
+                    t = self.bench.trace(mode, mb)
+                    ours = {**self.bench.read_ours(t), "`convert`": self.bench.convert_ours(t)}
+                    runs = [self.bench.steady(ours[what]) for _ in range(self.args.rounds)]
+                    per_mb.append(user(runs) / (os.path.getsize(t) / MB))
+                rows.append((what, mode, per_mb))
+                self.verdict(per_mb[-1] <= LINEAR * per_mb[1], f"growth {what} {mode}: " + ", ".join(
+                    f"{s} MB {1000 * v:.2f} ms a MB" for s, v in zip(sizes, per_mb)))
+        return rows
 
 
-class Bench:
-    def __init__(self, build, tools, cache):
-        self.build, self.tools, self.cache = build, tools, cache
-        os.makedirs(cache, exist_ok=True)
-
-    def trace(self, mode, mb):
-        """The recording of that load and size; made once."""
-        path = f"{self.cache}/{mode}-{mb}m.trace"
-        if not os.path.exists(path):
-            print(f"recording {path}", file=sys.stderr)
-            subprocess.run([f"{self.tools}/record", "-mode", mode, "-size", str(mb * MB),
-                            "-o", path + ".part"], check=True, timeout=1800)
-            os.rename(path + ".part", path)
-        return path
-
-    def run(self, command):
-        report = f"{self.cache}/report"
-        subprocess.run([f"{self.build}/bench/launch", report, *command], check=True,
-                       stdout=subprocess.DEVNULL, timeout=1800)
-        with open(report, encoding="ascii") as f:
-            return Cost(f.read())
-
-    def paired(self, reference, ours, rounds):
-        """Both in turn; each first every other time."""
-        a, b = [], []
-        for i in range(rounds):
-            order = [(a, reference), (b, ours)]
-            for costs, command in order if i % 2 else order[::-1]:
-                costs.append(self.run(command))
-        return a, b
-
-
-def read_rows(bench, mb, rounds):
-    print(f"{'row':12} {'reference':>10} {'ours':>8}  ratio median (min - max)   peak MB: reference, ours")
-    for mode in MODES:
-        trace = bench.trace(mode, mb)
-        for name, ours in (("read", [f"{bench.build}/bench/bench_read", trace]),
-                           ("stats", [f"{bench.build}/flightspan", "stats", trace])):
-            a, b = bench.paired([f"{bench.tools}/read", trace], ours, rounds)
-            ratios = [x.user / y.user for x, y in zip(a, b)]
-            print(f"{name + ' ' + mode:12} {statistics.median(x.user for x in a):8.3f} s "
-                  f"{statistics.median(y.user for y in b):6.3f} s  {statistics.median(ratios):6.2f} "
-                  f"({min(ratios):.2f} - {max(ratios):.2f})   "
-                  f"{max(x.peak for x in a) / MB:.0f}, {max(y.peak for y in b) / MB:.0f}", flush=True)
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    p.add_argument("build")
+    p.add_argument("tools")
+    p.add_argument("cache")
+    p.add_argument("--gate", action="store_true", help="fail under the promise")
+    p.add_argument("--parts", type=str.split, default=PARTS, help=f"of {PARTS}")
+    p.add_argument("--modes", type=str.split, default=MODES, help=f"of {MODES}")
+    p.add_argument("--mb", type=int, help="size of the traces of read and convert")
+    p.add_argument("--rounds", type=int, help="how often each is run")
+    p.add_argument("--page", help="the Markdown page whose marked block to rewrite")
+    args = p.parse_args()
+    args.mb = args.mb or (20 if args.gate else 100)
+    args.rounds = args.rounds or 5
+    return args
 
 
 def main():
-    bench = Bench(*sys.argv[1:4])
-    read_rows(bench, int(os.environ.get("MB", "20")), int(os.environ.get("ROUNDS", "5")))
+    args = arguments()
+    r = Runner(args)
+    small = args.gate
+    size = {"same": 4 if small else 20, "read": args.mb, "convert": args.mb,
+            "dump": 4 if small else 10, "memory": args.mb if small else 500,
+            "growth": [1, 4, args.mb] if small else [1, 10, 100, 500]}
+    for part in PARTS:
+        if part not in args.parts:
+            continue
+        results = getattr(r, part)(size[part])
+        if args.page:
+            page.write(args.page, {part: results}, size, args.rounds)
+    if r.passed + r.failed:
+        print(f"{r.passed} passed, {r.failed} failed")
+    return 1 if r.failed and args.gate else 0
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

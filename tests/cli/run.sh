@@ -296,5 +296,14 @@ for trace in demo.trace.zst data/good/*.trace.zst; do
 	check "spans of $name: $(head -n 2 faults)" test ! -s faults
 done
 
+# The limits of the environment, and the count of what they cost.
+export OTEL_ATTRIBUTE_COUNT_LIMIT=3 OTEL_SPAN_LINK_COUNT_LIMIT=0 OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT=1
+try "convert within limits" 0 '' convert demo.trace.zst
+unset OTEL_ATTRIBUTE_COUNT_LIMIT OTEL_SPAN_LINK_COUNT_LIMIT OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT
+check "the limits hold" jq -e -n '[inputs.resourceSpans[].scopeSpans[].spans[]] |
+	all(.attributes | length <= 3) and all((.links // []) | length == 0) and
+	all((.events // [])[].attributes // [] | length <= 1) and
+	any(.droppedAttributesCount > 0) and any(.droppedLinksCount > 0)' out
+
 echo "check-cli: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
