@@ -99,6 +99,7 @@ $(eval $(call program,unit,$(UNIT_SRC) $(TEST_SRC) $(UNIT_CLI),$(CHECK_LIBS)))
 $(eval $(call program,asm,$(wildcard tests/asm/*.c)))
 $(eval $(call program,timesort_check,tests/diff/timesort_check.c))
 $(eval $(call program,printable_check,tests/diff/printable_check.c))
+$(eval $(call program,variants,tests/diff/variants.c tests/diff/clocks.c $(TEST_SRC)))
 $(eval $(call program,emit_spans,tests/otlp/emit_spans.c tests/unit/span_gen.c))
 BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 $(foreach b,$(BENCH) launch,$(eval $(call program,bench/$(b),tests/bench/$(b).c,,$(LTO_LINK))))
@@ -164,6 +165,13 @@ STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.tra
 .PHONY: bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
+
+.PHONY: check-live check-variants
+check-live: $(B)/flightspan ## traces recorded now by two toolchains, against go tool trace; FULL=1 more
+	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/live.sh
+
+check-variants: $(B)/variants ## thousands of traces with wrong clocks, and damaged, against Go's reader
+	$(Q)tests/diff/variants.sh $(B)
 
 check-stats: $(B)/flightspan ## stats against Go's trace reader
 	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)

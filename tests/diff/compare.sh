@@ -1,17 +1,22 @@
 #!/bin/bash
-# compare.sh MODE NAME TRACE: one trace read by us and by Go, MODE being parsed or wire.
+# compare.sh MODE NAME TRACE [GO_TRACE [WAYS]]: one trace read by us and by Go, MODE being parsed
+# or wire.
 #
 # Equal output byte for byte, and both refuse or both accept. Prints one line, "ok" or "FAIL"
-# and what differs. Called by run.sh, which sets PROGRAM, GO_TRACE, WORK and HERE.
+# and what differs. Called by run.sh and live.sh, which set PROGRAM, WORK and HERE, and GO_TRACE
+# unless it is given. WAYS are how the trace gets to us, one or more of: file, or compressed and
+# through a pipe by zstd or gzip, or as it is (pipe).
 #
 # The reference's wire dump ends silently where the last record is cut off; ours says so. Any other
 # trace on which the two differ on purpose is listed in unlike.txt, and must differ.
 set -u
 
-: "${PROGRAM:?}" "${GO_TRACE:?}" "${WORK:?}" "${HERE:?}"
 mode=$1
 name=$2
 trace=$3
+go_trace=${4:-${GO_TRACE:?}}
+: "${PROGRAM:?}" "${WORK:?}" "${HERE:?}"
+read -ra ways <<<"${5:-file}"
 work=$(mktemp -d "$WORK/compare.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 
@@ -33,10 +38,32 @@ case $mode in
 wire) flags=--wire ;;
 *) flags= ;;
 esac
+
+# Our dump of the trace from file or standard input, at $1.
 # shellcheck disable=SC2086 # no flags is no argument
-timeout 100 "$PROGRAM" dump $flags "$trace" >"$work/ours" 2>"$work/ours.err"
+dump()
+{
+	timeout 100 "$PROGRAM" dump $flags "$2" >"$1" 2>"$1.err"
+}
+
+read_by()
+{
+	case $1 in
+	file) dump "$2" "$trace" ;;
+	pipe) zstd -dcfq "$plain" | dump "$2" - ;; # as it is, for it is not compressed
+	zstd) zstd -1 -cq "$plain" | dump "$2" - ;;
+	gzip) gzip -1 -c "$plain" | dump "$2" - ;;
+	esac
+}
+
+read_by "${ways[0]}" "$work/ours"
 ours=$?
-timeout 170 "$GO_TRACE" -d="$mode" "$plain" >"$work/go" 2>"$work/go.err"
+for way in "${ways[@]:1}"; do
+	read_by "$way" "$work/again"
+	[ $? -eq $ours ] || verdict FAIL "another exit status by $way"
+	cmp -s "$work/ours" "$work/again" || verdict FAIL "another dump by $way"
+done
+timeout 170 "$go_trace" -d="$mode" "$plain" >"$work/go" 2>"$work/go.err"
 theirs=$?
 
 # One error line tells a refusal; a warning may come before it.

@@ -112,21 +112,41 @@ for f in "$WORK"/rules/*.txt; do
 	fi
 done
 
-# The toolchain's cases, taken out of their archives.
-for f in "$(go env GOROOT)"/src/internal/trace/testdata/tests/*.test; do
-	name=$(basename "$f" .test)
-	awk '/^-- .* --$/ { on = $2 == "trace"; next } on' "$f" >"$WORK/$name.txt"
-	if ! "$B/asm" "$WORK/$name.txt" "$WORK/$name.trace"; then
-		result "FAIL assemble $name"
+# The cases of each toolchain, taken out of their archives, for the readers of all of them.
+references=()
+for toolchain in ${TOOLCHAINS:-local go1.27.3}; do
+	export GOTOOLCHAIN=$toolchain
+	if ! version=$(timeout 300 go env GOVERSION 2>/dev/null); then
+		echo "SKIP check-diff: toolchain $toolchain cannot be had"
 		continue
 	fi
-	add "toolchain/$name" "$WORK/$name.trace"
-	case $(sed -n '/^-- expect --$/{n;p;}' "$f") in
-	SUCCESS) expect "toolchain/$name" "$WORK/$name.trace" ok ;;
-	FAILURE*) expect "toolchain/$name" "$WORK/$name.trace" fail ;;
-	*) result "FAIL expect $name: no expectation in the archive" ;;
-	esac
+	references+=("$(timeout 300 go tool -n trace)")
+	mkdir "$WORK/$version"
+	for f in "$(go env GOROOT)"/src/internal/trace/testdata/tests/*.test; do
+		name=toolchain/$version/$(basename "$f" .test)
+		base=$WORK/$version/$(basename "$f" .test)
+		awk '/^-- .* --$/ { on = $2 == "trace"; next } on' "$f" >"$base.txt"
+		if ! "$B/asm" "$base.txt" "$base.trace"; then
+			result "FAIL assemble $name"
+			continue
+		fi
+		case $(sed -n '/^-- expect --$/{n;p;}' "$f") in
+		SUCCESS) expect "$name" "$base.trace" ok ;;
+		FAILURE*) expect "$name" "$base.trace" fail ;;
+		*) result "FAIL expect $name: no expectation in the archive" ;;
+		esac
+	done
 done
+unset GOTOOLCHAIN
+for f in "$WORK"/go1.*/*.trace; do
+	name=toolchain/${f#"$WORK"/}
+	for reference in "${references[@]}"; do
+		for mode in parsed wire; do
+			printf '%s\n' "$mode" "${name%.trace}" "$f" "$reference"
+		done
+	done
+done | xargs -P "$JOBS" -n 4 -d '\n' "$HERE/compare.sh" >>"$results" ||
+	result "FAIL compare: a comparison broke off"
 
 xargs -P "$JOBS" -n 3 -d '\n' "$HERE/compare.sh" <"$list" >>"$results" ||
 	result "FAIL compare: a comparison broke off"
