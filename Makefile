@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CLANG_FORMAT ?= clang-format-14
 CLANG_TIDY ?= clang-tidy-14
-PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1
+PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1 sqlite3
 comma := ,
 VARIANT := $(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
 B := build/$(VARIANT)
@@ -162,7 +162,7 @@ SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
 .PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
-.PHONY: bench-profile check-bench check-bridge
+.PHONY: check-queue bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -193,6 +193,9 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 # TEST=Poison: one fault.
 check-faults: $(B)/flightspan $(if $(HAVE_GO),$(FAULTS)) ## what goes wrong between exporter and receiver, by sets; needs Go
 	$(Q)tests/otlp/faults.sh $<
+
+check-queue: $(B)/flightspan ## the queue under kill -9, a full disk and a stop; QUEUE_ROUNDS (200)
+	$(Q)tests/queue/run.sh $<
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh

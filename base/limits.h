@@ -55,6 +55,14 @@
 #define MAX_SERVER_TEXT 1024u			 /* of its words in our messages */
 #define MAX_URL_BYTES 2048u
 
+/* The queue. */
+#define MAX_DESTINATIONS ((size_t)16)
+#define MAX_DESTINATION_NAME 128u
+#define MAX_ENTRY_IDS ((size_t)1 << 20)	 /* ids that one snapshot adds */
+#define MAX_SENT_IDS ((uint64_t)1 << 18) /* remembered in all; the oldest go first */
+#define MAX_DONE_SNAPSHOTS ((uint64_t)1 << 17)
+#define MAX_REFUSALS 64u /* of parts of one batch, before the rest goes as a whole */
+
 /* Configuration: one file, and what its values come to after substitution. */
 #define MAX_CONFIG_FILE_BYTES ((size_t)1 << 20)
 #define MAX_CONFIG_NODES ((size_t)10000)

@@ -5,15 +5,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/version.h"
 #include "cli/cli.h"
 #include "cli/convert.h"
+#include "cli/metrics_out.h"
 #include "cli/output.h"
+#include "cli/plan.h"
+#include "cli/snapshot.h"
 #include "cli/summary.h"
 #include "config/settings.h"
-
-/* The sections of a sidecar's file that this command has no use for. */
-#define UNUSED_SECTIONS "sources triggers queue admin exporters"
 
 /* How long a receiver may be away, unless the user says otherwise. */
 #define RETRY_NS ((uint64_t)60 * 1000000000)
@@ -22,129 +21,41 @@ struct options {
 	const char *config, *out, *endpoint, *protocol, *compression;
 	enum otlp_format format;
 	uint64_t retry_ns; /* of one batch */
-	bool strict, quiet, metrics;
+	bool strict, quiet, again, metrics;
 };
 
 /* Everything that settings have to be turned into, with the memory for it. */
 struct plan {
 	struct settings settings;
-	struct attr *attrs; /* of the resource */
-	size_t n_attrs;
-	struct otlp_http_settings http;
+	struct send_options send; /* no exporters: nothing is sent */
 	struct output_options output;
 	struct sampling_rule *sampling;
 	struct mapper_options mapper;
+	struct metrics_out *metrics; /* while converting; NULL: nobody wants them */
 };
 
 static void plan_release(struct plan *p)
 {
-	mem_free(p->attrs);
+	plan_resource_release(&p->output.resource);
 	mem_free(p->sampling);
 	settings_release(&p->settings);
 }
 
-static void add_attr(struct plan *p, const char *key, const char *value)
+/* Where to send: the receiver of the command line, else the exporters of the file. */
+static void plan_send(struct plan *p, const struct options *o)
 {
-	if (!*value)
+	const struct settings *s = &p->settings;
+	bool from_file = !o->endpoint && !o->out && settings_origin(s, "exporters") == ORIGIN_FILE;
+
+	if (!o->endpoint && !from_file)
 		return;
-	p->attrs[p->n_attrs++] = (struct attr){ .key = slice_str(key),
-						.type = ATTR_STRING,
-						.str = slice_str(value) };
-}
-
-static void add_user_attr(struct plan *p, const struct setting_pair *pair)
-{
-	struct attr a = { .key = slice_str(pair->name) };
-
-	switch (pair->value.type) {
-	case SCALAR_BOOL:
-		a.type = ATTR_BOOL;
-		a.b = pair->value.b;
-		break;
-	case SCALAR_INT:
-		a.type = ATTR_INT;
-		a.i = pair->value.i;
-		break;
-	case SCALAR_FLOAT:
-		a.type = ATTR_DOUBLE;
-		a.d = pair->value.d;
-		break;
-	default:
-		a.type = ATTR_STRING;
-		a.str = slice_str(pair->text);
-	}
-	p->attrs[p->n_attrs++] = a;
-}
-
-/* The same bytes in every request: a fixed order. */
-static enum status plan_resource(struct plan *p, struct err *err)
-{
-	const struct service_settings *s = &p->settings.service;
-
-	p->attrs = mem_alloc((s->attributes.n + 8) * sizeof(*p->attrs));
-	if (!p->attrs)
-		return err_nomem(err, "the resource");
-	add_attr(p, "service.name", s->name);
-	add_attr(p, "service.namespace", s->namespace);
-	add_attr(p, "service.version", s->version);
-	add_attr(p, "service.instance.id", s->instance_id);
-	add_attr(p, "process.runtime.name", "go");
-	add_attr(p, "telemetry.distro.name", "flightspan");
-	add_attr(p, "telemetry.distro.version", FLIGHTSPAN_VERSION);
-	for (size_t i = 0; i < s->attributes.n; i++)
-		add_user_attr(p, &s->attributes.ptr[i]);
-	p->output.resource = (struct resource){ p->attrs, p->n_attrs };
-	return ST_OK;
-}
-
-/* A minute of silence would look like a program that hangs. */
-static void tell_wait(void *arg, const char *why, uint64_t wait_ns)
-{
-	(void)arg;
-	log_warn("%s; trying again in %.1f s", why, (double)wait_ns / 1e9);
-}
-
-static void plan_http(struct plan *p, uint64_t retry_ns)
-{
-	const struct otlp_settings *o = &p->settings.exporters.ptr[0].otlp;
-
-	p->http.otlp = *o;
-	p->http.retry_budget_ns = retry_ns;
-	p->output.http = &p->http;
-}
-
-static uint32_t to_u32(uint64_t v)
-{
-	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
-}
-
-static void plan_mapper(struct plan *p)
-{
-	static const enum context_mode modes[] = { [SETTING_ADOPT] = CONTEXT_ADOPT,
-						   [SETTING_LINK] = CONTEXT_LINK,
-						   [SETTING_OFF] = CONTEXT_OFF };
-	const struct mapping_settings *s = &p->settings.mapping;
-	struct mapper_options *o = &p->mapper;
-
-	mapper_options_default(o);
-	o->service_name = slice_str(p->settings.service.name);
-	o->service_namespace = slice_str(p->settings.service.namespace);
-	o->service_instance = slice_str(p->settings.service.instance_id);
-	o->spans_over_ns = s->blocking.spans_over_ns;
-	o->events_over_ns = s->blocking.events_over_ns;
-	o->stacks = s->blocking.stacks;
-	o->regions = s->regions;
-	o->logs = s->logs;
-	o->gc = s->runtime.gc;
-	o->stop_the_world = s->runtime.stop_the_world;
-	o->events_per_span = to_u32(s->limits.events_per_span);
-	o->spans_per_trace = o->spans_per_capture = to_u32(s->limits.spans_per_trace);
-	o->attribute_length = to_u32(s->limits.attribute_bytes);
-	o->context = modes[s->context.mode];
-	o->metrics = s->metrics;
-	o->links_per_span = to_u32(s->limits.links_per_span);
-	o->context_categories = s->context.categories.ptr;
-	o->n_context_categories = s->context.categories.n;
+	p->send.exporters = s->exporters.ptr;
+	p->send.n_exporters = s->exporters.n;
+	p->send.give_up_ns = o->retry_ns;
+	p->send.quiet = o->quiet;
+	/* What another run left is for the file's exporters. */
+	if (from_file && settings_origin(s, "queue.path") == ORIGIN_FILE)
+		p->send.queue = &s->queue;
 }
 
 static enum status plan_sampling(struct plan *p, struct err *err)
@@ -187,6 +98,12 @@ static enum status send_to(struct settings *s, const struct options *o, struct e
 	return st;
 }
 
+/* Output that is not standard output, nor only a receiver. */
+static bool names_file(const struct plan *p)
+{
+	return p->output.path && strcmp(p->output.path, "-") != 0;
+}
+
 static enum status plan_make(struct plan *p, const struct options *o, struct err *err)
 {
 	struct env env = env_process();
@@ -195,7 +112,7 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	if (!st && o->endpoint)
 		st = send_to(&p->settings, o, err);
 	if (!st)
-		st = plan_resource(p, err);
+		st = plan_resource(&p->output.resource, &p->settings.service, err);
 	if (st)
 		return st;
 	log_set_level(p->settings.log.level);
@@ -203,67 +120,105 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 		log_warn("%s", p->settings.warnings.ptr[i]);
 	if (o->metrics)
 		p->settings.mapping.metrics = true;
-	plan_mapper(p);
+	plan_mapper(&p->mapper, &p->settings);
 	st = plan_sampling(p, err);
 	if (st)
 		return st;
-	p->output.path = o->out ? o->out : o->endpoint ? NULL : "-";
+	plan_send(p, o);
+	p->output.path = o->out ? o->out : p->send.n_exporters ? NULL : "-";
 	p->output.format = o->format;
-	if (p->mapper.metrics && o->format == OTLP_PROTO && p->output.path &&
-	    !strcmp(p->output.path, "-"))
-		return err_set(
-			err, ST_CONFIG, ERR_NO_OFFSET,
-			"metrics in otlp-proto go to a file beside that of the spans: name one "
-			"with -o, or use otlp-json");
+	if (p->mapper.metrics && o->format == OTLP_PROTO && p->output.path && !names_file(p))
+		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			       "metrics in otlp-proto have a file of their own: name one with -o, "
+			       "or use otlp-json");
 	p->output.limits = (struct span_limits){
 		.attributes = p->settings.mapping.limits.attributes_per_span,
 		.links = p->settings.mapping.limits.links_per_span,
 		.event_attributes = p->settings.mapping.limits.attributes_per_event,
 		.link_attributes = p->settings.mapping.limits.attributes_per_link,
 	};
-	p->http = (struct otlp_http_settings){ OTLP_HTTP_DEFAULTS };
-	if (!o->quiet)
-		p->http.waiting = tell_wait;
-	if (o->endpoint)
-		plan_http(p, o->retry_ns);
 	return ST_OK;
 }
 
-static void warn_unused(const struct settings *s, const char *path)
+static void warn_unused(const struct plan *p, const char *path)
 {
 	char names[128];
+	const char *unused = p->send.queue	   ? "sources triggers admin"
+			     : p->send.n_exporters ? "sources triggers queue admin"
+						   : "sources triggers queue admin exporters";
 
-	if (settings_unused(s, UNUSED_SECTIONS, names, sizeof(names)))
+	if (settings_unused(&p->settings, unused, names, sizeof(names)))
 		log_warn("%s: convert does not use %s", path, names);
 }
 
-/* Output that is not standard output, nor only a receiver. */
-static bool names_file(const struct plan *p)
+/* What there is to say goes to standard output only if nothing else does. */
+static bool reports(const struct plan *p, const struct options *o)
 {
-	return p->output.path && strcmp(p->output.path, "-") != 0;
+	return !o->quiet && (names_file(p) || !p->output.path);
+}
+
+/* Are its spans in the queue, or were they? */
+static bool done_before(const char *path, const struct options *o, struct send *send,
+			const struct queue_snapshot *snapshot)
+{
+	struct err err = ERR_INIT;
+	bool done = false;
+
+	if (!o->again && queue_snapshot_done(send_queue(send), snapshot, &done, &err))
+		cli_warn(path, &err);
+	return done;
+}
+
+/*
+ * The snapshot has been read; its spans go to the queue, or nowhere. False if that
+ * did not work.
+ */
+static bool end_one(const char *path, struct output *out, bool good, struct sent_set *sent,
+		    const struct queue_snapshot *snapshot, bool *fatal)
+{
+	struct err err = ERR_INIT;
+	enum status st = good && sent ? output_remember(out, sent, &err) : ST_OK;
+
+	if (!st)
+		st = output_end(out, good, snapshot, &err);
+	if (!st && sent && good)
+		st = sent_commit(sent, &err);
+	else if (sent)
+		sent_abort(sent);
+	if (!st)
+		return true;
+	*fatal = true;
+	cli_fail(path, &err);
+	return false;
 }
 
 /* One file; returns false if it failed. *fatal: the output failed, not the input. */
 static bool convert_one(const char *path, const struct plan *p, struct output *out,
-			const struct options *o, bool *fatal)
+			struct send *send, const struct options *o, bool *fatal)
 {
-	struct convert_result r;
+	struct queue_snapshot snapshot;
 	struct err err = ERR_INIT;
+	/* A file that cannot be read fails where it is converted. */
+	bool known = send && send_durable(send) && !snapshot_identify(path, &snapshot, &err);
 	bool progress = !o->quiet && isatty(STDERR_FILENO);
 	struct metrics_sink metrics = { NULL, NULL };
+	struct convert_result r;
 	enum status st;
 
-	if (p->mapper.metrics)
-		metrics = output_metrics_sink(out);
+	if (p->metrics)
+		metrics = metrics_out_sink(p->metrics);
+	if (known && done_before(path, o, send, &snapshot)) {
+		if (reports(p, o))
+			printf("%s: queued by an earlier run, and not again (--again)\n", path);
+		return true;
+	}
 	st = convert_file(path, &p->mapper, output_sink(out), metrics, progress, &r, &err);
-
-	if (!st && p->mapper.sent)
-		st = sent_commit(p->mapper.sent, &err);
 	if (st) {
-		if (p->mapper.sent)
-			sent_abort(p->mapper.sent);
 		*fatal = output_failed(out) || st == ST_NOMEM;
-		cli_fail(path, &err);
+		/* Why nobody takes spans is told at the end, for each destination. */
+		if (st != ST_REMOTE || send_stopped())
+			cli_fail(path, &err);
+		end_one(path, out, false, p->mapper.sent, NULL, fatal);
 		return false;
 	}
 	if (r.damaged) {
@@ -274,52 +229,99 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	}
 	if (r.summary.late_ends)
 		log_debug("%s: %" PRIu64 " tasks ended more than once", path, r.summary.late_ends);
-	if (!o->quiet && (names_file(p) || !p->output.path))
+	if (!end_one(path, out, true, p->mapper.sent, known ? &snapshot : NULL, fatal))
+		return false;
+	if (reports(p, o))
 		summary_print(stdout, path, &r);
 	return !(r.damaged && o->strict);
+}
+
+/* All of the files, into `out`, and of that whatever can be finished. */
+static bool convert_files(int n, char **files, const struct plan *p, struct output *out,
+			  struct send *send, const struct options *o)
+{
+	struct err err = ERR_INIT;
+	bool fatal = false;
+	int converted = 0;
+
+	for (int i = 0; i < n && !fatal; i++)
+		converted += convert_one(files[i], p, out, send, o, &fatal);
+	/* Of several files the good ones count; without any, an old output stays. */
+	if (fatal || (!converted && names_file(p)))
+		return false;
+	if (output_finish(out, &err)) {
+		log_error("%s", err.msg);
+		return false;
+	}
+	if (reports(p, o) && p->output.path)
+		summary_print_file(stdout, p->output.path,
+				   o->format == OTLP_JSON ? "OTLP JSON lines"
+							  : "OTLP protobuf, length-prefixed",
+				   output_file_bytes(out));
+	return converted == n;
+}
+
+static enum status seed(void *arg, uint64_t key, struct err *err)
+{
+	return sent_seed(arg, key, err);
+}
+
+static enum status open_metrics(struct plan *p, struct output *out, struct err *err)
+{
+	const struct metrics_out_options opt = { .output = out,
+						 .path = p->output.path,
+						 .format = p->output.format,
+						 .resource = p->output.resource,
+						 .exporters = p->send.exporters,
+						 .n_exporters = p->send.n_exporters,
+						 .give_up_ns = p->send.give_up_ns };
+
+	return metrics_out_open(&p->metrics, &opt, err);
 }
 
 static int convert_all(int n, char **files, struct plan *p, const struct options *o)
 {
 	struct err err = ERR_INIT;
-	struct output *out;
-	bool fatal = false;
-	int converted = 0;
-	bool ok;
+	struct output *out = NULL;
+	struct send *send = NULL;
 	/* Snapshots overlap: what one has sent, the next ones leave out. */
 	struct sent_set sent;
-	enum status st = output_open(&out, &p->output, &err);
+	enum status st = ST_OK;
+	bool good = false;
 
+	if (p->send.n_exporters)
+		st = send_open(&send, &p->send, &err);
+	p->output.send = send;
+	if (!st)
+		st = output_open(&out, &p->output, &err);
+	if (!st && p->mapper.metrics)
+		st = open_metrics(p, out, &err);
 	if (st) {
 		log_error("%s", err.msg);
+		output_close(out);
+		send_close(send);
 		return st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
 	sent_init(&sent, MAX_SENT_KEYS);
-	if (n > 1)
+	if (n > 1 || (send && send_durable(send)))
 		p->mapper.sent = &sent;
-	for (int i = 0; i < n && !fatal; i++)
-		converted += convert_one(files[i], p, out, o, &fatal);
-	sent_release(&sent);
-	ok = converted == n;
-	/* Of several files the good ones count; without any, an old output stays. */
-	if (!converted && names_file(p))
-		fatal = true;
-	if (!fatal)
-		st = output_finish(out, &err);
-	if (st) {
+	if (send && send_durable(send))
+		st = queue_ids_each(send_queue(send), seed, &sent, &err);
+	if (st)
 		log_error("%s", err.msg);
-		ok = false;
-	}
-	if (!o->quiet && (names_file(p) || !p->output.path)) {
-		bool written = !fatal && (!st || st == ST_REMOTE);
-
-		summary_print_output(stdout, written ? p->output.path : NULL,
-				     o->format == OTLP_JSON ? "OTLP JSON lines"
-							    : "OTLP protobuf, length-prefixed",
-				     out);
-	}
+	good = !st && convert_files(n, files, p, out, send, o);
+	sent_release(&sent);
+	if (p->metrics && !output_failed(out))
+		good &= metrics_out_finish(p->metrics);
+	metrics_out_close(p->metrics);
 	output_close(out);
-	return ok && !fatal ? EXIT_DONE : EXIT_FAILED;
+	if (send) {
+		good &= send_finish(send);
+		if (!o->quiet)
+			send_report(send, stdout);
+	}
+	send_close(send);
+	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
 static bool parse_format(const char *text, enum otlp_format *format)
@@ -342,7 +344,7 @@ static bool parse_retry(const char *text, uint64_t *ns)
 /* EXIT_DONE: *o is complete and optind is at the first file. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT, METRICS };
+	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT, AGAIN, METRICS };
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "output", required_argument, NULL, 'o' },
 						 { "format", required_argument, NULL, FORMAT },
@@ -352,6 +354,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 						   COMPRESSION },
 						 { "retry-for", required_argument, NULL, RETRY },
 						 { "strict", no_argument, NULL, STRICT },
+						 { "again", no_argument, NULL, AGAIN },
 						 { "metrics", no_argument, NULL, METRICS },
 						 { "quiet", no_argument, NULL, 'q' },
 						 { NULL, 0, NULL, 0 } };
@@ -393,6 +396,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case STRICT:
 			o->strict = true;
 			break;
+		case AGAIN:
+			o->again = true;
+			break;
 		case METRICS:
 			o->metrics = true;
 			break;
@@ -413,7 +419,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 static int run(int argc, char **argv)
 {
 	struct options o = { .format = OTLP_JSON, .retry_ns = RETRY_NS };
-	struct plan p = { .attrs = NULL };
+	struct plan p = { .send.n_exporters = 0 };
 	struct err err = ERR_INIT;
 	int status = parse_options(argc, argv, &o);
 	enum status st;
@@ -426,7 +432,7 @@ static int run(int argc, char **argv)
 		status = st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	} else {
 		if (o.config)
-			warn_unused(&p.settings, o.config);
+			warn_unused(&p, o.config);
 		status = convert_all(argc - optind, argv + optind, &p, &o);
 	}
 	plan_release(&p);
@@ -454,9 +460,14 @@ const struct command cmd_convert = {
 		"  --retry-for TIME   how long to try a batch that the receiver cannot take now,\n"
 		"                     such as 5m; 60s by default, 0 is one attempt\n"
 		"  -c, --config FILE  the YAML file; its service, mapping and sampling\n"
-		"                     sections apply\n"
+		"                     sections apply.\n"
+		"                     Without -o and --endpoint the spans go to its exporters;\n"
+		"                     with queue.path they are queued in that file first: run\n"
+		"                     it again after a crash, and nothing is lost or repeated\n"
+		"  --again            convert what an earlier run has queued already\n"
 		"  --metrics          write and send metrics of the Go runtime too: scheduling\n"
-		"                     latency, GC pauses, heap goal, goroutines, GOMAXPROCS\n"
+		"                     latency, GC pauses, heap goal, goroutines, GOMAXPROCS;\n"
+		"                     they are not queued\n"
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
 		"  -q, --quiet        no summary, no progress bar, no word on retries\n\n"
 		"The service is named by OTEL_SERVICE_NAME or the file's service.name.\n"

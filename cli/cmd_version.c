@@ -1,6 +1,7 @@
 #include <curl/curl.h>
 #include <libdeflate.h>
 #include <protobuf-c/protobuf-c.h>
+#include <sqlite3.h>
 #include <utf8proc.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -16,10 +17,10 @@ static int run(int argc, char **argv)
 	printf("flightspan %s\n"
 	       "trace formats: go 1.22, 1.23, 1.25, 1.26 (written by Go 1.22 to 1.27)\n"
 	       "libraries: libcurl %s, protobuf-c %s, zstd %s, libdeflate %s, zlib %s,"
-	       " utf8proc %s\n",
+	       " utf8proc %s, sqlite %s\n",
 	       FLIGHTSPAN_VERSION, curl_version_info(CURLVERSION_NOW)->version,
 	       protobuf_c_version(), ZSTD_versionString(), LIBDEFLATE_VERSION_STRING, zlibVersion(),
-	       utf8proc_version());
+	       utf8proc_version(), sqlite3_libversion());
 	return EXIT_DONE;
 }
 

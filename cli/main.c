@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 
-static const struct command *const commands[] = { &cmd_convert, &cmd_dump, &cmd_stats,
+static const struct command *const commands[] = { &cmd_convert, &cmd_dump, &cmd_queue, &cmd_stats,
 						  &cmd_version };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,22 +1,14 @@
 #include "cli/output.h"
 
 #include "base/mem.h"
-#include "exporter/otlp_metrics.h"
 
 struct output {
 	struct file_out *file;
 	struct otlp_batch file_batch;
-	struct otlp_http *http;
-	struct otlp_batch http_batch;
-	struct resource resource;
-	enum otlp_format format;
-	struct buf metrics;
-	struct file_out *metrics_file; /* of its own, for protobuf */
-	char *metrics_path;
-	struct otlp_http *metrics_http;
-	struct otlp_http_settings http_settings;
-	uint64_t metrics_sent;
-	struct err unsent; /* why the receiver gets no more while the file goes on */
+	struct send *send;
+	struct queue_entry *entry; /* with send alone */
+	struct otlp_batch send_batch;
+	bool unsent; /* the destinations get no more while the file goes on */
 	bool failed;
 	struct span_limiter limiter; /* in front of it all */
 };
@@ -28,31 +20,19 @@ enum status output_open(struct output **out, const struct output_options *opt, s
 
 	if (!o)
 		return err_nomem(err, "the output");
-	o->resource = opt->resource;
-	o->format = opt->format;
-	if (opt->http)
-		o->http_settings = *opt->http;
-	buf_init(&o->metrics, MAX_BATCH_BYTES);
 	o->limiter.limits = opt->limits;
 	otlp_batch_init(&o->file_batch, opt->format, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
-	otlp_batch_init(&o->http_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
+	otlp_batch_init(&o->send_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	if (opt->path) {
-		size_t size = strlen(opt->path) + sizeof(".metrics");
-
-		o->metrics_path = mem_alloc(size);
-		if (!o->metrics_path) {
-			output_close(o);
-			return err_nomem(err, "the output");
-		}
-		snprintf(o->metrics_path, size, "%s.metrics", opt->path);
 		st = file_out_open(&o->file, opt->path, opt->format, err);
 		if (!st)
 			st = otlp_batch_resource(&o->file_batch, &opt->resource, err);
 	}
-	if (!st && opt->http) {
-		st = otlp_http_open(&o->http, opt->http, err);
+	if (!st && opt->send) {
+		o->send = opt->send;
+		st = queue_begin(send_queue(o->send), &o->entry, err);
 		if (!st)
-			st = otlp_batch_resource(&o->http_batch, &opt->resource, err);
+			st = otlp_batch_resource(&o->send_batch, &opt->resource, err);
 	}
 	if (st) {
 		output_close(o);
@@ -68,13 +48,9 @@ void output_close(struct output *o)
 		return;
 	span_limiter_release(&o->limiter);
 	file_out_close(o->file);
-	otlp_http_close(o->http);
-	file_out_close(o->metrics_file);
-	otlp_http_close(o->metrics_http);
-	buf_release(&o->metrics);
-	mem_free(o->metrics_path);
+	queue_abort(o->entry);
 	otlp_batch_release(&o->file_batch);
-	otlp_batch_release(&o->http_batch);
+	otlp_batch_release(&o->send_batch);
 	mem_free(o);
 }
 
@@ -89,15 +65,27 @@ static enum status flush_file(struct output *o, struct err *err)
 	return st;
 }
 
-static enum status flush_http(struct output *o, struct err *err)
+enum status output_line(struct output *o, struct slice line, struct err *err)
 {
-	size_t n = o->http_batch.n_spans;
+	enum status st = flush_file(o, err);
+
+	if (!st)
+		st = file_out_write(o->file, line, err);
+	o->failed |= st != ST_OK;
+	return st;
+}
+
+static enum status flush_send(struct output *o, struct err *err)
+{
+	size_t n = o->send_batch.n_spans;
 	struct slice message;
-	enum status st = otlp_batch_finish(&o->http_batch, &message, err);
+	enum status st = otlp_batch_finish(&o->send_batch, &message, err);
 
 	if (!st && message.len)
-		st = otlp_http_send(o->http, message, n, err);
-	otlp_batch_clear(&o->http_batch);
+		st = queue_add(o->entry, message, n, err);
+	otlp_batch_clear(&o->send_batch);
+	if (!st && !send_durable(o->send))
+		st = queue_commit(o->entry, NULL, err);
 	return st;
 }
 
@@ -113,15 +101,18 @@ static enum status put_file(struct output *o, const struct span *span, struct er
 	return st;
 }
 
-static enum status put_http(struct output *o, const struct span *span, struct err *err)
+static enum status put_send(struct output *o, const struct span *span, struct err *err)
 {
-	enum status st = otlp_batch_add(&o->http_batch, span, err);
+	enum status st = otlp_batch_add(&o->send_batch, span, err);
 
 	if (st == ST_END) {
-		st = flush_http(o, err);
+		st = flush_send(o, err);
 		if (!st)
-			st = otlp_batch_add(&o->http_batch, span, err);
+			st = otlp_batch_add(&o->send_batch, span, err);
 	}
+	/* Nobody is left who would take it; why is told at the end, once for each. */
+	if ((!st || st == ST_LIMIT) && !send_durable(o->send) && send_given_up(o->send))
+		return ST_REMOTE;
 	return st;
 }
 
@@ -130,18 +121,18 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 	struct output *o = arg;
 	enum status st = o->file ? put_file(o, span, err) : ST_OK;
 
-	if (!st && o->http && !o->unsent.code) {
-		struct err why = ERR_INIT;
-
-		st = put_http(o, span, &why);
-		/* That does not cost the file: it goes on to its end, then this is told. */
+	if (!st && o->send && !o->unsent) {
+		st = put_send(o, span, err);
+		/* That does not cost the file: it goes on to its end. */
 		if (st == ST_REMOTE && o->file) {
-			o->unsent = why;
+			o->unsent = true;
 			st = ST_OK;
-		} else if (st) {
-			*err = why;
+		} else if (st == ST_REMOTE) {
+			err_set(err, st, ERR_NO_OFFSET, "nobody takes its spans");
 		}
 	}
+	if (!st && send_stopped())
+		st = err_set(err, ST_REMOTE, ERR_NO_OFFSET, "stopped by a signal");
 	o->failed |= st != ST_OK;
 	return st;
 }
@@ -152,69 +143,39 @@ struct span_sink output_sink(struct output *o)
 	return span_limiter_sink(&o->limiter);
 }
 
-static enum status open_metrics_file(struct output *o, struct err *err)
+enum status output_remember(struct output *o, const struct sent_set *sent, struct err *err)
 {
-	return o->metrics_file ? ST_OK
-			       : file_out_open(&o->metrics_file, o->metrics_path, o->format, err);
+	enum status st = ST_OK;
+	size_t n;
+	const uint64_t *keys = sent_fresh(sent, &n);
+
+	if (!o->send || !send_durable(o->send))
+		return ST_OK;
+	for (size_t i = 0; i < n && !st; i++)
+		st = queue_add_id(o->entry, keys[i], err);
+	return st;
 }
 
-static enum status file_metrics(struct output *o, const struct metrics *metrics, struct err *err)
+enum status output_end(struct output *o, bool good, const struct queue_snapshot *snapshot,
+		       struct err *err)
 {
-	enum status st = otlp_metrics_put(&o->metrics, o->format, &o->resource, metrics, err);
-
-	if (!st && o->format == OTLP_PROTO) {
-		st = open_metrics_file(o, err);
-		return st ? st : file_out_write(o->metrics_file, buf_view(&o->metrics), err);
-	}
-	if (!st)
-		st = flush_file(o, err);
-	return st ? st : file_out_write(o->file, buf_view(&o->metrics), err);
-}
-
-static enum status http_metrics(struct output *o, const struct metrics *metrics, struct err *err)
-{
-	struct otlp_http_settings set = o->http_settings;
+	struct queue_entry *fresh;
 	enum status st;
 
-	set.otlp.metrics = true;
-	/* There is no transcoder for them, and a receiver of one form takes the other. */
-	if (set.otlp.protocol == SETTING_HTTP_JSON)
-		set.otlp.protocol = SETTING_HTTP_PROTOBUF;
-	st = o->metrics_http ? ST_OK : otlp_http_open(&o->metrics_http, &set, err);
-	if (!st)
-		st = otlp_metrics_put(&o->metrics, OTLP_PROTO, &o->resource, metrics, err);
-	if (!st)
-		st = otlp_http_send(o->metrics_http, buf_view(&o->metrics), 1, err);
-	if (!st)
-		o->metrics_sent += metrics->n;
-	return st;
-}
-
-static enum status emit_metrics(void *arg, const struct metrics *metrics, struct err *err)
-{
-	struct output *o = arg;
-	enum status st = o->file ? file_metrics(o, metrics, err) : ST_OK;
-
-	if (!st && o->http && !o->unsent.code) {
-		struct err why = ERR_INIT;
-
-		st = http_metrics(o, metrics, &why);
-		if (st)
-			err_wrap(&why, "metrics");
-		if (st == ST_REMOTE && o->file) {
-			o->unsent = why;
-			st = ST_OK;
-		} else if (st) {
-			*err = why;
-		}
+	/* In memory, batches hold the spans of several snapshots. */
+	if (!o->send || !send_durable(o->send))
+		return ST_OK;
+	if (good) {
+		st = flush_send(o, err);
+		return st ? st : queue_commit(o->entry, snapshot, err);
 	}
-	o->failed |= st != ST_OK;
+	otlp_batch_clear(&o->send_batch);
+	st = queue_begin(send_queue(o->send), &fresh, err);
+	if (!st) {
+		queue_abort(o->entry);
+		o->entry = fresh;
+	}
 	return st;
-}
-
-struct metrics_sink output_metrics_sink(struct output *o)
-{
-	return (struct metrics_sink){ emit_metrics, o };
 }
 
 enum status output_finish(struct output *o, struct err *err)
@@ -225,36 +186,15 @@ enum status output_finish(struct output *o, struct err *err)
 		st = flush_file(o, err);
 		if (!st)
 			st = file_out_finish(o->file, err);
-		if (!st && o->metrics_file)
-			st = file_out_finish(o->metrics_file, err);
 	}
-	if (st)
+	if (st || !o->send || o->unsent || send_durable(o->send))
 		return st;
-	if (o->unsent.code) {
-		*err = o->unsent;
-		return o->unsent.code;
-	}
-	return o->http ? flush_http(o, err) : ST_OK;
+	return flush_send(o, err);
 }
 
 bool output_failed(const struct output *o)
 {
 	return o->failed;
-}
-
-const struct otlp_http_stats *output_http_stats(const struct output *o)
-{
-	return o->http ? otlp_http_stats(o->http) : NULL;
-}
-
-const char *output_url(const struct output *o)
-{
-	return o->http ? otlp_http_url(o->http) : NULL;
-}
-
-uint64_t output_metrics_sent(const struct output *o)
-{
-	return o->metrics_sent;
 }
 
 uint64_t output_file_bytes(const struct output *o)

@@ -103,7 +103,7 @@ void summary_print(FILE *out, const char *path, const struct convert_result *r)
 	print_slowest(out, s);
 }
 
-static void print_size(FILE *out, uint64_t bytes)
+void summary_print_size(FILE *out, uint64_t bytes)
 {
 	if (bytes >= 10000000)
 		fprintf(out, "%.0f MB", (double)bytes / 1e6);
@@ -113,23 +113,12 @@ static void print_size(FILE *out, uint64_t bytes)
 		fprintf(out, "%" PRIu64 " bytes", bytes);
 }
 
-void summary_print_output(FILE *out, const char *path, const char *format, const struct output *o)
+void summary_print_file(FILE *out, const char *path, const char *format, uint64_t bytes)
 {
-	const struct otlp_http_stats *http = output_http_stats(o);
 	char name[256];
 
-	if (path) {
-		log_escape(slice_str(path), name, sizeof(name));
-		fprintf(out, "spans written to %s (", name);
-		print_size(out, output_file_bytes(o));
-		fprintf(out, ", %s)\n", format);
-	}
-	if (!http)
-		return;
-	fprintf(out, "%" PRIu64 " spans acknowledged by %s (", http->spans_accepted, output_url(o));
-	print_size(out, http->bytes_compressed);
-	fprintf(out, " in %" PRIu64 " requests, %" PRIu64 " retries)\n", http->requests,
-		http->retries);
-	if (http->message[0])
-		fprintf(out, "the receiver says: %s\n", http->message);
+	log_escape(slice_str(path), name, sizeof(name));
+	fprintf(out, "spans written to %s (", name);
+	summary_print_size(out, bytes);
+	fprintf(out, ", %s)\n", format);
 }

@@ -2,7 +2,7 @@
  * The keys of the configuration file, in the order of the reference page.
  *
  * Design: one row says all there is to know about a key (config/schema.h). Rows
- * of sources, triggers, queue and admin have no offset yet: their values
+ * of sources, triggers and admin have no offset yet: their values
  * are checked and the tree is kept.
  */
 #include "config/schema.h"
@@ -228,11 +228,16 @@ const struct key schema_keys[] = {
 	  .words = "none gzip zstd", .help = "Compression of rotated files." },
 
 	{ "queue", KEY_SECTION, .help = "Spans that wait for a backend, on disk." },
-	{ "queue.path", KEY_STRING, "/var/lib/flightspan/queue.db", .flags = KEY_NOT_EMPTY,
-	  .help = "Database file." },
-	{ "queue.max_size", KEY_SIZE, "1GiB", .least = "1MiB", .help = "Largest size on disk." },
-	{ "queue.full", KEY_WORD, "drop_oldest", .words = "drop_oldest block",
-	  .help = "What happens at that size." },
+	{ "queue.path", KEY_STRING, "/var/lib/flightspan/queue.db", TOP(queue.path),
+	  .flags = KEY_NOT_EMPTY, .help = "Database file." },
+	{ "queue.max_size", KEY_SIZE, "1GiB", TOP(queue.max_bytes), .least = "1MiB",
+	  .help = "Largest size on disk." },
+	{ "queue.min_free", KEY_SIZE, "256MiB", TOP(queue.min_free_bytes),
+	  .help = "Space on the disk that the queue leaves to others." },
+	{ "queue.full", KEY_WORD, "drop_oldest", TOP(queue.full), .words = "drop_oldest block",
+	  .help = "What happens when there is no more room." },
+	{ "queue.flush", KEY_DURATION, "5s", TOP(queue.flush_ns), .most = "1h",
+	  .help = "How long to send on when told to stop; the rest stays queued." },
 
 	{ "admin", KEY_SECTION, .help = "Health, metrics and triggers over HTTP." },
 	{ "admin.listen", KEY_STRING, "127.0.0.1:9464", .help = "Address and port; empty: off." },

@@ -27,6 +27,7 @@ enum setting_compression { SETTING_NONE, SETTING_GZIP, SETTING_ZSTD };
 enum setting_path { SETTING_PATH_TRACES, SETTING_PATH_APPEND, SETTING_PATH_AS_IS };
 enum setting_encoding { SETTING_OTLP_JSON, SETTING_OTLP_PROTO };
 enum setting_format { SETTING_TEXT, SETTING_JSON };
+enum setting_full { SETTING_DROP_OLDEST, SETTING_BLOCK };
 
 /* A name of the user's own with its value: an attribute or a header. */
 struct setting_pair {
@@ -135,6 +136,14 @@ struct exporter_settings {
 	struct file_settings file;
 };
 
+struct queue_config {
+	const char *path;
+	uint64_t max_bytes;
+	uint64_t min_free_bytes; /* that the queue leaves on its disk */
+	enum setting_full full;
+	uint64_t flush_ns; /* how long a program that is told to stop may send on */
+};
+
 struct settings {
 	struct setting_record record; /* first */
 	struct service_settings service;
@@ -147,6 +156,7 @@ struct settings {
 		struct exporter_settings *ptr;
 		size_t n;
 	} exporters;
+	struct queue_config queue;
 	struct {
 		enum log_level level;
 		enum setting_format format;

@@ -208,6 +208,24 @@ static bool set_numbers(CURL *easy, long timeout_ms)
 	return true;
 }
 
+/* libcurl asks at least once a second. */
+static int progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const bool *interrupted = arg;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return __atomic_load_n(interrupted, __ATOMIC_RELAXED);
+}
+
+static bool set_interrupt(CURL *easy, const bool *interrupted)
+{
+	if (!interrupted)
+		return true;
+	return set_number(easy, CURLOPT_NOPROGRESS, 0) &&
+	       !curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, progress) &&
+	       !curl_easy_setopt(easy, CURLOPT_XFERINFODATA, interrupted);
+}
+
 /* Given authorities are the only ones: the system's are not trusted beside them. */
 static bool set_authorities(CURL *easy, const char *file)
 {
@@ -223,7 +241,7 @@ static bool set_options(struct http *h, const struct http_settings *set)
 	CURL *easy = h->easy;
 
 	return set_numbers(easy, ms < INT32_MAX ? (long)ms : INT32_MAX) &&
-	       set_text(easy, CURLOPT_URL, set->url) &&
+	       set_interrupt(easy, set->interrupted) && set_text(easy, CURLOPT_URL, set->url) &&
 	       set_text(easy, CURLOPT_UNIX_SOCKET_PATH, set->unix_socket) &&
 	       set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
 	       set_text(easy, CURLOPT_USERAGENT, USER_AGENT) &&

@@ -28,6 +28,7 @@ struct http_settings {
 	bool http2;
 	uint64_t timeout_ns; /* of a whole attempt, connecting included; not 0 */
 	const char *ca_file, *cert_file, *key_file; /* PEM */
+	const bool *interrupted; /* once true, a request ends within a second; until close */
 };
 
 /* The headers of an answer that anybody asks for, trailers among them. */

@@ -32,6 +32,7 @@ struct transport {
 	struct buf body;	       /* as it goes out */
 	struct buf words;	       /* an unescaped grpc-message or its details */
 	struct buf plain;	       /* an answer that came compressed, unpacked */
+	bool interrupted;	       /* atomic */
 	struct retry_clock clock;
 	struct endpoint endpoint;
 	struct otlp_reply reply; /* the last answer's */
@@ -72,6 +73,7 @@ static enum status keep_settings(struct transport *t, const struct otlp_settings
 	h->unix_socket = t->endpoint.unix_socket;
 	h->http2 = o->protocol == SETTING_GRPC;
 	h->timeout_ns = o->timeout_ns;
+	h->interrupted = &t->interrupted;
 	h->ca_file = keep(t, files[0]);
 	h->cert_file = keep(t, files[1]);
 	h->key_file = keep(t, files[2]);
@@ -170,6 +172,11 @@ void transport_close(struct transport *t)
 	buf_release(&t->words);
 	buf_release(&t->plain);
 	mem_free(t);
+}
+
+void transport_interrupt(struct transport *t)
+{
+	__atomic_store_n(&t->interrupted, true, __ATOMIC_RELAXED);
 }
 
 const char *transport_shown(const struct transport *t)

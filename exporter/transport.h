@@ -55,6 +55,12 @@ MUST_CHECK enum status transport_open(struct transport **out, const struct expor
 void transport_attempt(struct transport *t, struct slice batch, size_t n_spans,
 		       struct attempt_result *out);
 
+/*
+ * An attempt that runs, and any later one, ends without an answer within a second.
+ * May be called by another thread.
+ */
+void transport_interrupt(struct transport *t);
+
 /* The address without user name, password and query, or the file's path. Until close. */
 const char *transport_shown(const struct transport *t);
 

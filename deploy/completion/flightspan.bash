@@ -3,7 +3,7 @@
 _flightspan()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="convert dump stats version help" options=
+	local commands="convert dump queue stats version help" options=
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -30,7 +30,14 @@ _flightspan()
 			return
 			;;
 		esac
-		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --strict --metrics -q --quiet --help"
+		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --again --metrics --strict -q --quiet --help"
+		;;
+	queue)
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "list retry purge --help" -- "$word")
+			return
+		fi
+		options="-c --config --exporter --all --queued --help"
 		;;
 	dump) options="--wire --salvage --help" ;;
 	stats) options="--json --help" ;;

@@ -241,7 +241,7 @@ START_TEST(flags)
 		{ "exporters[x].name", "x", "key exporters[x].name: cannot be a flag" },
 		{ "exporters[0", "x", "key exporters[0: cannot be a flag" },
 		{ "sources[0].name", "x", "key sources[0].name: cannot be a flag" },
-		{ "queue.path", "x", "key queue.path: cannot be a flag" },
+		{ "admin.listen", "x", "key admin.listen: cannot be a flag" },
 		{ "exporters[0].otlp.timeout", "0",
 		  "key exporters[0].otlp.timeout: expected a duration such as 300ms or 1h30m, "
 		  "at least 1ms, at most 1h" },
@@ -330,7 +330,8 @@ START_TEST(visit)
 	ck_assert_ptr_null(strstr(text, "s3cret"));
 	ck_assert_ptr_null(strstr(text, "exporters[0].file"));
 	ck_assert_ptr_null(strstr(text, "exporters[1].otlp"));
-	ck_assert_ptr_null(strstr(text, "queue"));
+	ck_assert_ptr_nonnull(strstr(text, "queue.max_size=1GiB default\n"));
+	ck_assert_ptr_null(strstr(text, "admin"));
 	buf_release(&seen.text);
 }
 END_TEST
