@@ -97,6 +97,7 @@ $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(CHECK_CFLAGS)
 UNIT_CLI := cli/stats_json.c cli/stats_text.c
 $(eval $(call program,unit,$(UNIT_SRC) $(TEST_SRC) $(UNIT_CLI),$(CHECK_LIBS)))
 $(eval $(call program,asm,$(wildcard tests/asm/*.c)))
+$(eval $(call program,keys,tests/mapping/keys.c))
 $(eval $(call program,timesort_check,tests/diff/timesort_check.c))
 $(eval $(call program,printable_check,tests/diff/printable_check.c))
 $(eval $(call program,variants,tests/diff/variants.c tests/diff/clocks.c $(TEST_SRC)))
@@ -122,8 +123,9 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
 .PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
+.PHONY: check-page page
 .PHONY: fuzz fuzz-run
-check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-overlap ## what every commit has to pass
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-overlap ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
@@ -151,6 +153,11 @@ check-mapping: $(B)/flightspan ## spans against a slow and simple twin
 
 check-overlap: $(B)/flightspan ## recorded snapshots of one program, which overlap
 	$(Q)tests/context/run.sh $< recorded
+
+check-page: $(addprefix $(B)/,flightspan asm keys) ## docs/mapping.md: its examples and its table of attributes
+	$(Q)python3 tests/mapping/page.py check $^
+page: $(addprefix $(B)/,flightspan asm keys) ## rewrite them; read the difference
+	$(Q)python3 tests/mapping/page.py update $^
 
 check-san: ## the tests under address, undefined and thread sanitizers
 	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-corpus check-cli

@@ -65,10 +65,10 @@ static enum status pump(struct reader *r, struct mapper *m, struct file_source *
 			struct progress *bar, struct convert_result *result, struct err *err)
 {
 	const struct event *ev;
+	struct err why = ERR_INIT;
 	uint64_t n = 0;
 
 	for (;;) {
-		struct err why = ERR_INIT;
 		enum status st = reader_next(r, &ev, &why);
 
 		if (st == ST_END)

@@ -31,6 +31,7 @@ struct mapper_options {
 	bool gc, stop_the_world; /* spans of the capture trace */
 	uint32_t events_per_span;
 	uint32_t spans_per_trace;
+	uint64_t bytes_per_trace;	       /* as OTLP protobuf, before compression */
 	uint32_t spans_per_capture;	       /* of the capture's own trace */
 	uint32_t attribute_length;	       /* bytes */
 	enum context_mode context;	       /* what a log of a traceparent does */
