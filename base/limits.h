@@ -42,6 +42,7 @@
 #define MAX_HELD_SUMS ((size_t)1 << 27)		 /* waits by reason, of all spans not sent yet */
 #define MAX_COUNTED_GOROUTINES ((size_t)1 << 16) /* told apart in one span's number of them */
 #define MAX_HISTORY ((size_t)1 << 17)		 /* stops of goroutines that are remembered */
+#define MAX_EXPLANATION ((size_t)8 << 10)	 /* bytes of a wait's, names and all */
 #define MAX_PATH_STEPS ((size_t)1 << 15)	 /* stops on one task's critical path */
 #define MAX_PATH_SEGMENTS ((size_t)1 << 14)	 /* stretches of it that mark spans */
 #define MAX_SENT_KEYS ((size_t)1 << 21)		 /* tasks and spans of earlier captures */

@@ -51,7 +51,8 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	budget_pools_init(&m->budgets);
 	history_init(&m->history);
 	pool_init(&m->paths, sizeof(struct path), MAX_HELD_SPANS, "critical paths");
-	buf_init(&m->words, MAX_SPAN_BYTES);
+	/* All of it now: where it is used, having no memory could not be told. */
+	buf_init(&m->words, MAX_EXPLANATION);
 	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
 	pool_init(&m->contexts, sizeof(struct context), MAX_HELD_SPANS, "spans");
 	pool_init(&m->context_logs, sizeof(struct context_log), MAX_GOROUTINES, "goroutines");
@@ -66,6 +67,11 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	m->link_scratch = mem_zalloc((options->links_per_span + 1) * sizeof(*m->link_scratch));
 	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs || !m->hex ||
 	    !m->linked || !m->link_scratch) {
+		mapper_free(m);
+		err_nomem(err, "the mapper");
+		return NULL;
+	}
+	if (!buf_reserve(&m->words, MAX_EXPLANATION)) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
 		return NULL;
