@@ -37,7 +37,7 @@ LTO_LINK := $(if $(LTO),-flto=auto $(CFLAGS),)
 NO_LTO_LINK := $(if $(LTO),-fno-lto)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
@@ -122,10 +122,10 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-san
+.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
 .PHONY: check-page page
 .PHONY: fuzz fuzz-run
-check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page ## what every commit has to pass
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-overlap ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
@@ -150,6 +150,9 @@ check-cli: $(B)/flightspan ## the command line: statuses, messages, what is left
 
 check-mapping: $(B)/flightspan ## spans against a slow and simple twin
 	$(Q)tests/mapping/run.sh $<
+
+check-overlap: $(B)/flightspan ## recorded snapshots of one program, which overlap
+	$(Q)tests/context/run.sh $< recorded
 
 check-page: $(addprefix $(B)/,flightspan asm keys) ## docs/mapping.md: its examples and its table of attributes
 	$(Q)python3 tests/mapping/page.py check $^
@@ -186,8 +189,10 @@ check-damage: $(B)/flightspan ## damaged traces in little memory, and under valg
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
 
-check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
+check-json: $(B)/emit_spans $(B)/flightspan ## our OTLP files through the official Python classes
 	$(Q)python3 tests/otlp/check_json.py $<
+	$(Q)python3 tests/otlp/check_metrics.py $(B)/flightspan deploy/example/demo.trace.zst \
+		$(wildcard tests/data/good/gc-*.zst tests/data/good/recorder-*.zst tests/data/good/preempt-*.zst)
 
 check-context: $(B)/flightspan ## tasks in the application's traces, and captures that overlap, live; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/context/run.sh $<

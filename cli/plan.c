@@ -92,6 +92,8 @@ void plan_mapper(struct mapper_options *o, const struct settings *settings)
 	o->spans_per_trace = o->spans_per_capture = to_u32(s->limits.spans_per_trace);
 	o->attribute_length = to_u32(s->limits.attribute_bytes);
 	o->context = modes[s->context.mode];
+	o->metrics = s->metrics;
+	o->links_per_span = to_u32(s->limits.links_per_span);
 	o->context_categories = s->context.categories.ptr;
 	o->n_context_categories = s->context.categories.n;
 }

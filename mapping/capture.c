@@ -35,11 +35,13 @@ static bool clock_offset(const struct clock_snapshot *s, int64_t *out)
 
 enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 {
+	enum status st = ST_OK;
+
 	stackpool_new_generation(&m->stacks);
 	reasons_new_generation(&m->reasons);
 	/* The one that ends the trace begins no generation. */
 	if (!ev->tables && m->started)
-		return ST_OK;
+		return m->opt.metrics ? metrics_sync(m, ev, err) : ST_OK;
 	m->sum.generations += ev->tables != NULL;
 	m->cut_at = event_sync_cut(ev);
 	/* One that was cut may have lost its clock; it is the one of the generation before. */
@@ -50,7 +52,9 @@ enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 		m->clock.offset = m->opt.fallback_offset_ns;
 		m->lacks_clock = true;
 	}
-	return m->started ? ST_OK : capture_begin(m, ev, err);
+	if (m->opt.metrics)
+		st = metrics_sync(m, ev, err);
+	return st || m->started ? st : capture_begin(m, ev, err);
 }
 
 static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t end, bool cut,
@@ -135,6 +139,8 @@ enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 	case EV_STW_END:
 		if (!m->stw.on)
 			return ST_OK;
+		if (m->opt.metrics)
+			metrics_stop_over(m, &m->stw, ev->time);
 		m->stopped_ns += (uint64_t)(ev->time - m->stw.start);
 		if (m->opt.stop_the_world)
 			return range_leaf(m, &m->stw, ev->time, false, err);

@@ -163,6 +163,10 @@ enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *er
 	case EVENT_RANGE_ACTIVE:
 	case EVENT_RANGE_END:
 		return map_range(m, ev, err);
+	case EVENT_METRIC:
+		if (m->opt.metrics)
+			metrics_event(m, ev);
+		return ST_OK;
 	default:
 		return ST_OK;
 	}

@@ -29,6 +29,7 @@
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
+#include "mapping/metrics.h"
 #include "mapping/reasons.h"
 #include "mapping/stackpool.h"
 
@@ -164,6 +165,9 @@ struct goroutine {
 	size_t n_entries, cap_entries;
 	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
+	int64_t runnable; /* for metrics: since when it is */
+	bool has_runnable;
+	uint8_t owner;		     /* enum goroutine_owner */
 	struct context_log *context; /* a traceparent whose task is not certain yet, or NULL */
 	struct node *waiting_for;    /* of the wait in flight, whose trace is held; NULL: none is */
 	struct wait wait;
@@ -248,6 +252,7 @@ struct mapper {
 	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
 	struct buf name, words;		  /* scratch, for spans.c */
 	uint8_t (*hex)[WAKER_HEX];	  /* events_per_span + 1: scratch */
+	struct metrics_state metrics;
 	struct mapper_summary sum;
 };
 

@@ -97,6 +97,35 @@ static bool is_held(struct slice word)
 	return false;
 }
 
+static int compare(struct slice a, struct slice b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int d = n ? memcmp(a.ptr, b.ptr, n) : 0;
+
+	return d ? d : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Put the last one of the list at its place. */
+static void put_in_order(struct reasons *r)
+{
+	size_t at = r->n - 1;
+
+	for (; at > 0 && compare(r->list[r->order[at - 1]].key, r->list[r->n - 1].key) > 0; at--)
+		r->order[at] = r->order[at - 1];
+	r->order[at] = (uint8_t)(r->n - 1);
+}
+
+/* Take back the last one. */
+static void drop_last(struct reasons *r)
+{
+	size_t at = 0;
+
+	mem_free(r->list[--r->n].memory);
+	while (r->order[at] != r->n)
+		at++;
+	memmove(r->order + at, r->order + at + 1, r->n - at);
+}
+
 /* Append one; its texts are in memory of its own. */
 static enum status add(struct reasons *r, struct slice word, enum wait_detail detail, uint8_t *out,
 		       struct err *err)
@@ -128,6 +157,7 @@ static enum status add(struct reasons *r, struct slice word, enum wait_detail de
 	for (int i = 0; i < N_REASON_KEYS; i++)
 		new->keys[i] = part(new, i ? at.keys[i - 1] : at.key, at.keys[i]);
 	*out = (uint8_t)r->n++;
+	put_in_order(r);
 	return ST_OK;
 }
 
@@ -175,7 +205,7 @@ static enum status add_word(struct reasons *r, struct slice word, uint8_t *out, 
 	for (size_t i = 0; i < *out; i++) {
 		if (r->list[*out].key.len && !slice_eq(r->list[i].key, r->list[*out].key))
 			continue;
-		mem_free(r->list[--r->n].memory);
+		drop_last(r);
 		*out = REASON_OTHER;
 		break;
 	}

@@ -114,14 +114,15 @@ static void spread(const struct mapper *m, const struct reason_sum *sums, struct
 	}
 }
 
-/* In the order of the table. */
+/* In the order of the names: retries and other captures say the same bytes. */
 static void add_reasons(struct attrs *a, const struct mapper *m, const struct reason_sum *sums,
 			enum reason_key family)
 {
 	struct sum sum[MAX_REASONS] = { { 0 } };
 
 	spread(m, sums, sum);
-	for (size_t i = 0; i < m->reasons.n; i++) {
+	for (size_t k = 0; k < m->reasons.n; k++) {
+		uint8_t i = m->reasons.order[k];
 		const struct reason *r = &m->reasons.list[i];
 
 		/* What a goroutine of another trace worked for decides on its details. */

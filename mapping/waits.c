@@ -245,6 +245,8 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 	st = goroutine_get(m, ev->id, &g, err);
 	if (st)
 		return st;
+	if (m->opt.metrics)
+		metrics_transition(m, g, ev);
 	if (ev->to == GO_NOT_EXIST)
 		return gone(m, ev, g, err);
 	if (ev->from == GO_UNDETERMINED) {

@@ -8,6 +8,8 @@
 #include "tests/unit/map_world.h"
 #include "tests/unit/suites.h"
 
+#define CONTEXT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333"
+
 /* Something of everything, over two generations and over every limit. */
 static const char busy[] =
 	"set spans_per_trace 4; set events_per_span 2;"
@@ -19,13 +21,41 @@ static const char busy[] =
 	"220 g3 block u s4; 400 g2 wakes g3 s5; 401 g3 runs; 402 g1 close 2 left_out;"
 	"403 g1 close 2 r; 404 g1 end 2; 405 g1 end 1; 406 g1 end 1; 407 g1 task 3 e 1;"
 	"408 g1 region 1 f; 409 g2 close 9 h; 410 g2 log 8 c m; 411 g2 region 0 i; 412 g2 log 0 c m;"
-	"413 g3 dies; 414 g2 block s s6";
+	"413 g3 dies; 414 g2 block s s6;"
+	"420 g4 is Running; 420 g5 is Running; 421 g4 log 0 traceparent " CONTEXT "1-01;"
+	"422 g4 task 20 j; 423 g5 log 20 traceparent " CONTEXT "2-01; 424 g5 task 21 k 20;"
+	"425 g5 task 22 l; 426 g5 log 22 traceparent " CONTEXT "3-01; 427 g5 block s s1;"
+	"600 g4 wakes g5 s2; 601 g5 runs; 602 g5 log 22 error m; 603 g5 end 22; 604 g5 end 21;"
+	"605 g5 log 0 traceparent " CONTEXT
+	"4-01; 606 g5 region 0 n; 607 g5 log 99 traceparent " CONTEXT
+	"5-01; 608 g4 stw mark; 609 - gc";
+
+/* Half of the traces, to have both kinds. */
+static const struct sampling_rule policies[] = {
+	{ .by_log = true, .category = "err*", .message = "*", .keep = 1 },
+	{ .keep = 0.5 },
+};
+
+/* Of what earlier captures have sent: nothing. */
+static struct sent_set sent;
 
 /* The world up to its first event: all memory that is not the mapper's. */
 static void prepare(struct map_world *w)
 {
 	map_world_init(w);
+	w->opt.links_per_span = 2;
+	w->opt.metrics = true;
+	w->opt.sampling = policies;
+	w->opt.n_sampling = 2;
+	sent_init(&sent, 100);
+	w->opt.sent = &sent;
 	map_world_load(w, busy);
+}
+
+static void release(struct map_world *w)
+{
+	map_world_release(w);
+	sent_release(&sent);
 }
 
 static enum status map_all(struct map_world *w)
@@ -34,7 +64,9 @@ static enum status map_all(struct map_world *w)
 
 	if (!st)
 		st = map_world_play(w, busy);
-	return st ? st : map_world_finish(w);
+	if (!st)
+		st = map_world_finish(w);
+	return st ? st : sent_commit(&sent, &w->err);
 }
 
 START_TEST(each_allocation_fails_in_turn)
@@ -56,7 +88,7 @@ START_TEST(each_allocation_fails_in_turn)
 			ck_assert_str_ne(w.err.msg, "");
 			failed++;
 		}
-		map_world_release(&w);
+		release(&w);
 	} while (seen >= n);
 	ck_assert_int_eq(st, ST_OK);
 	ck_assert_uint_gt(failed, 50);
@@ -78,7 +110,7 @@ START_TEST(given_up_anywhere)
 		prepare(&w);
 		ck_assert_int_eq(map_world_start(&w), ST_OK);
 		ck_assert_int_eq(map_world_play(&w, script), ST_OK);
-		map_world_release(&w);
+		release(&w);
 	}
 }
 END_TEST
