@@ -229,8 +229,9 @@ bench-encode: $(B)/bench/bench_encode ## spans encoded a second, as protobuf and
 bench-profile: $(BENCH_NEEDS) ## where the time goes, into docs/benchmarks.md; needs perf
 	$(Q)tests/bench/profile.py $(B) build/bench docs/benchmarks.md
 
+BENCH_PARTS ?= same read convert dump memory growth
 check-bench: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## what docs/benchmarks.md promises, on small traces; needs Go
-	$(Q)$(if $(HAVE_GO),$(BENCH_RUN) --gate,echo 'SKIP check-bench: needs Go 1.25 or newer')
+	$(Q)$(if $(HAVE_GO),$(BENCH_RUN) --gate --parts "$(BENCH_PARTS)",echo 'SKIP check-bench: needs Go 1.25 or newer')
 
 check-bridge: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## the same spans from a bridge over Go's own reader
 	$(Q)$(if $(HAVE_GO),$(BENCH_RUN) --gate --parts same,echo 'SKIP check-bridge: needs Go 1.25 or newer')

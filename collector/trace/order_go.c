@@ -130,7 +130,7 @@ enum advance on_go_switch(struct order *o, struct stream *s, struct err *err)
 		return MUST_WAIT;
 	e = emit_extra(o, s, s->ev->wire, id);
 	memcpy(e->args, s->ev->args, sizeof(e->args));
-	e = emit_extra(o, s, destroy ? EV_GO_DESTROY : EV_GO_BLOCK, m->g);
+	(void)emit_extra(o, s, destroy ? EV_GO_DESTROY : EV_GO_BLOCK, m->g);
 	if (destroy)
 		remove_g(o, current);
 	else
