@@ -168,7 +168,7 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
+.PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
 .PHONY: check-queue bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
@@ -182,6 +182,9 @@ check-variants: $(B)/variants ## thousands of traces with wrong clocks, and dama
 
 check-stats: $(B)/flightspan ## stats against Go's trace reader
 	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
+
+check-damage: $(B)/flightspan ## damaged traces in little memory, and under valgrind
+	$(Q)tests/damage/run.sh $<
 
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
