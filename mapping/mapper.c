@@ -71,7 +71,8 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 		err_nomem(err, "the mapper");
 		return NULL;
 	}
-	if (!buf_reserve(&m->words, MAX_EXPLANATION)) {
+	if (!buf_reserve(&m->words, MAX_EXPLANATION) ||
+	    !buf_reserve(&m->name, WIRE_STRING_BYTES + 16 /* runtime: */)) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
 		return NULL;

@@ -45,7 +45,7 @@ static uint64_t below(struct program *p, uint64_t n)
 
 static uint64_t text(struct program *p)
 {
-	static const char *const words[] = { "alpha", "beta", "gamma", "\xff\x00", "" };
+	static const char *const words[] = { "alpha", "beta", "sync", "\xff\x00", "" };
 
 	return map_world_text(p->w, slice_str(words[below(p, 5)]));
 }
@@ -290,7 +290,7 @@ static void play(struct map_world *w, uint64_t seed, uint64_t *total_ns)
 	if (!below(&p, 4))
 		w->opt.bytes_per_trace = 1000 + below(&p, 20000);
 	w->opt.events_per_span = below(&p, 3) ? 128 : (uint32_t)below(&p, 4);
-	map_world_load(w, "0 g1 log 0 alpha beta; 0 g1 log 0 gamma \xff");
+	map_world_load(w, "0 g1 log 0 alpha beta; 0 g1 log 0 sync \xff");
 	ck_assert_int_eq(map_world_start(w), ST_OK);
 	steps = below(&p, 800);
 	for (uint64_t i = 0; i < steps; i++) {
