@@ -37,7 +37,7 @@ LTO_LINK := $(if $(LTO),-flto=auto $(CFLAGS),)
 NO_LTO_LINK := $(if $(LTO),-fno-lto)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
@@ -97,6 +97,7 @@ $(call obj,$(UNIT_SRC)): ALL_CFLAGS += $(CHECK_CFLAGS)
 UNIT_CLI := cli/stats_json.c cli/stats_text.c
 $(eval $(call program,unit,$(UNIT_SRC) $(TEST_SRC) $(UNIT_CLI),$(CHECK_LIBS)))
 $(eval $(call program,asm,$(wildcard tests/asm/*.c)))
+$(eval $(call program,keys,tests/mapping/keys.c))
 $(eval $(call program,timesort_check,tests/diff/timesort_check.c))
 $(eval $(call program,printable_check,tests/diff/printable_check.c))
 $(eval $(call program,variants,tests/diff/variants.c tests/diff/clocks.c $(TEST_SRC)))
@@ -121,9 +122,10 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-san
+.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
+.PHONY: check-page page
 .PHONY: fuzz fuzz-run
-check: check-unit check-golden check-corpus check-cli check-layers check-mapping ## what every commit has to pass
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-overlap ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
@@ -149,6 +151,14 @@ check-cli: $(B)/flightspan ## the command line: statuses, messages, what is left
 check-mapping: $(B)/flightspan ## spans against a slow and simple twin
 	$(Q)tests/mapping/run.sh $<
 
+check-overlap: $(B)/flightspan ## recorded snapshots of one program, which overlap
+	$(Q)tests/context/run.sh $< recorded
+
+check-page: $(addprefix $(B)/,flightspan asm keys) ## docs/mapping.md: its examples and its table of attributes
+	$(Q)python3 tests/mapping/page.py check $^
+page: $(addprefix $(B)/,flightspan asm keys) ## rewrite them; read the difference
+	$(Q)python3 tests/mapping/page.py update $^
+
 check-san: ## the tests under address, undefined and thread sanitizers
 	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-corpus check-cli
 	$(Q)$(MAKE) SAN=thread check-unit
@@ -158,7 +168,7 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
+.PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
 .PHONY: check-queue bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
@@ -173,11 +183,16 @@ check-variants: $(B)/variants ## thousands of traces with wrong clocks, and dama
 check-stats: $(B)/flightspan ## stats against Go's trace reader
 	$(Q)python3 tests/stats/check_stats.py $< $(STATS_TRACES)
 
+check-damage: $(B)/flightspan ## damaged traces in little memory, and under valgrind
+	$(Q)tests/damage/run.sh $<
+
 check-descriptors: ## our .proto files against the official ones
 	$(Q)python3 tests/otlp/check_descriptors.py
 
-check-json: $(B)/emit_spans ## our OTLP files through the official Python classes
+check-json: $(B)/emit_spans $(B)/flightspan ## our OTLP files through the official Python classes
 	$(Q)python3 tests/otlp/check_json.py $<
+	$(Q)python3 tests/otlp/check_metrics.py $(B)/flightspan deploy/example/demo.trace.zst \
+		$(wildcard tests/data/good/gc-*.zst tests/data/good/recorder-*.zst tests/data/good/preempt-*.zst)
 
 check-context: $(B)/flightspan ## tasks in the application's traces, and captures that overlap, live; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/context/run.sh $<

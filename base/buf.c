@@ -22,11 +22,13 @@ void buf_clear(struct buf *b)
 	b->failed = ST_OK;
 }
 
-static bool grow(struct buf *b, size_t more)
+bool buf_grow(struct buf *b, size_t more)
 {
 	size_t want = b->cap + b->cap / 2 + 64;
 	uint8_t *grown;
 
+	if (b->failed)
+		return false;
 	if (more > b->max || b->len > b->max - more) {
 		b->failed = ST_LIMIT;
 		return false;
@@ -45,46 +47,27 @@ static bool grow(struct buf *b, size_t more)
 	return true;
 }
 
-bool buf_reserve(struct buf *b, size_t more)
-{
-	if (b->failed)
-		return false;
-	return more <= b->cap - b->len || grow(b, more);
-}
-
-void buf_add(struct buf *b, const void *bytes, size_t len)
-{
-	if (!len || !buf_reserve(b, len))
-		return;
-	memcpy(b->ptr + b->len, bytes, len);
-	b->len += len;
-}
-
-void buf_u8(struct buf *b, uint8_t byte)
-{
-	if (buf_reserve(b, 1))
-		b->ptr[b->len++] = byte;
-}
-
-void buf_slice(struct buf *b, struct slice s)
-{
-	buf_add(b, s.ptr, s.len);
-}
-
-void buf_str(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
+/* Two digits a step: half the divisions. */
 void buf_u64(struct buf *b, uint64_t v)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[20];
 	size_t i = sizeof(digits);
 
-	do {
-		digits[--i] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
+	while (v >= 100) {
+		i -= 2;
+		memcpy(digits + i, pairs + v % 100 * 2, 2);
+		v /= 100;
+	}
+	if (v >= 10) {
+		i -= 2;
+		memcpy(digits + i, pairs + v * 2, 2);
+	} else {
+		digits[--i] = (char)('0' + v);
+	}
 	buf_add(b, digits + i, sizeof(digits) - i);
 }
 

@@ -25,13 +25,39 @@ void buf_release(struct buf *b);
 /* Empty it and forget a failure; the memory stays. */
 void buf_clear(struct buf *b);
 
-/* Make room for `more` bytes after len. False sets b->failed. */
-bool buf_reserve(struct buf *b, size_t more);
+/* What buf_reserve() does when the memory at hand is not enough. */
+COLD bool buf_grow(struct buf *b, size_t more);
 
-void buf_add(struct buf *b, const void *bytes, size_t len);
-void buf_u8(struct buf *b, uint8_t byte);
-void buf_slice(struct buf *b, struct slice s);
-void buf_str(struct buf *b, const char *s);
+/* Make room for `more` bytes after len. False sets b->failed. */
+static inline bool buf_reserve(struct buf *b, size_t more)
+{
+	return LIKELY(!b->failed && more <= b->cap - b->len) || buf_grow(b, more);
+}
+
+static inline void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	if (!len || !buf_reserve(b, len))
+		return;
+	memcpy(b->ptr + b->len, bytes, len);
+	b->len += len;
+}
+
+static inline void buf_u8(struct buf *b, uint8_t byte)
+{
+	if (buf_reserve(b, 1))
+		b->ptr[b->len++] = byte;
+}
+
+static inline void buf_slice(struct buf *b, struct slice s)
+{
+	buf_add(b, s.ptr, s.len);
+}
+
+static inline void buf_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
 void buf_u64(struct buf *b, uint64_t v);		       /* decimal */
 void buf_i64(struct buf *b, int64_t v);			       /* decimal */
 void buf_hex(struct buf *b, const uint8_t *bytes, size_t len); /* lower case */

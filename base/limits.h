@@ -18,15 +18,17 @@
 
 /* Reading. Offsets inside a generation are 32-bit. */
 #define MAX_GENERATION_BYTES ((size_t)2 << 30)
-#define MAX_BATCHES ((size_t)1 << 26)	    /* of one generation */
-#define MAX_THREADS ((size_t)1 << 20)	    /* of one trace */
-#define MAX_PROCS ((size_t)1 << 20)	    /* of one trace */
-#define MAX_GOROUTINES ((size_t)1 << 26)    /* alive at once */
-#define MAX_OPEN_TASKS ((size_t)1 << 26)    /* alive at once */
-#define MAX_REGION_DEPTH ((size_t)1 << 20)  /* on one goroutine */
-#define MAX_RANGES ((size_t)1 << 16)	    /* in flight on one goroutine or proc */
-#define MAX_CPU_SAMPLES ((size_t)1 << 26)   /* of one generation */
-#define MAX_TABLE_RECORDS ((size_t)1 << 28) /* strings or stacks of one generation */
+#define MAX_BATCHES ((size_t)1 << 26)	     /* of one generation */
+#define MAX_THREADS ((size_t)1 << 20)	     /* of one trace */
+#define MAX_PROCS ((size_t)1 << 20)	     /* of one trace */
+#define MAX_GOROUTINES ((size_t)1 << 26)     /* alive at once */
+#define MAX_OPEN_TASKS ((size_t)1 << 26)     /* alive at once */
+#define MAX_REGION_DEPTH ((size_t)1 << 20)   /* on one goroutine */
+#define MAX_RANGES ((size_t)1 << 16)	     /* in flight on one goroutine or proc */
+#define MAX_CPU_SAMPLES ((size_t)1 << 26)    /* of one generation */
+#define MAX_TABLE_RECORDS ((size_t)1 << 28)  /* strings or stacks of one generation */
+#define MAX_SPELLED_STACKS ((size_t)1 << 16) /* of a generation, kept as text by dump */
+#define MAX_SPELLED_BYTES ((size_t)8 << 20)  /* of their texts */
 
 /* Mapping. */
 #define MAX_ENDED_TASK_PAGES ((size_t)1 << 16) /* of 4096 task ids each */
@@ -34,11 +36,17 @@
 #define MAX_POOLED_BYTES ((size_t)32 << 20)
 #define MAX_STACK_TEXT ((size_t)1 << 20) /* one stack while it is spelled */
 #define MAX_OPEN_TRACES ((size_t)1 << 24)
-#define MAX_HELD_SPANS ((size_t)1 << 26)      /* of all traces that are not sent yet */
-#define MAX_SPANS_PER_TRACE ((size_t)1 << 20) /* whatever the settings say */
-#define MAX_RESIDENCY_DEPTH ((size_t)1 << 20) /* open tasks and regions of a goroutine */
-#define MAX_SENT_KEYS ((size_t)1 << 21)	      /* tasks and spans of earlier captures */
-#define RECENT_TASKS ((size_t)1 << 14)	      /* ended tasks whose ids are remembered */
+#define MAX_HELD_SPANS ((size_t)1 << 26)	 /* of all traces that are not sent yet */
+#define MAX_SPANS_PER_TRACE ((size_t)1 << 20)	 /* whatever the settings say */
+#define MAX_RESIDENCY_DEPTH ((size_t)1 << 20)	 /* open tasks and regions of a goroutine */
+#define MAX_HELD_SUMS ((size_t)1 << 27)		 /* waits by reason, of all spans not sent yet */
+#define MAX_COUNTED_GOROUTINES ((size_t)1 << 16) /* told apart in one span's number of them */
+#define MAX_HISTORY ((size_t)1 << 17)		 /* stops of goroutines that are remembered */
+#define MAX_EXPLANATION ((size_t)8 << 10)	 /* bytes of a wait's, names and all */
+#define MAX_PATH_STEPS ((size_t)1 << 15)	 /* stops on one task's critical path */
+#define MAX_PATH_SEGMENTS ((size_t)1 << 14)	 /* stretches of it that mark spans */
+#define MAX_SENT_KEYS ((size_t)1 << 21)		 /* tasks and spans of earlier captures */
+#define RECENT_TASKS ((size_t)1 << 14)		 /* ended tasks whose ids are remembered */
 
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */
 #define DEFAULT_BATCH_BYTES ((size_t)3584 << 10) /* serialized, uncompressed */

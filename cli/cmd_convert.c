@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "cli/cli.h"
 #include "cli/convert.h"
+#include "cli/metrics_out.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/snapshot.h"
@@ -20,7 +21,7 @@ struct options {
 	const char *config, *out, *endpoint, *protocol, *compression;
 	enum otlp_format format;
 	uint64_t retry_ns; /* of one batch */
-	bool strict, quiet, again;
+	bool strict, quiet, again, metrics;
 };
 
 /* Everything that settings have to be turned into, with the memory for it. */
@@ -30,6 +31,7 @@ struct plan {
 	struct output_options output;
 	struct sampling_rule *sampling;
 	struct mapper_options mapper;
+	struct metrics_out *metrics; /* while converting; NULL: nobody wants them */
 };
 
 static void plan_release(struct plan *p)
@@ -96,6 +98,12 @@ static enum status send_to(struct settings *s, const struct options *o, struct e
 	return st;
 }
 
+/* Output that is not standard output, nor only a receiver. */
+static bool names_file(const struct plan *p)
+{
+	return p->output.path && strcmp(p->output.path, "-") != 0;
+}
+
 static enum status plan_make(struct plan *p, const struct options *o, struct err *err)
 {
 	struct env env = env_process();
@@ -110,6 +118,8 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	log_set_level(p->settings.log.level);
 	for (size_t i = 0; i < p->settings.warnings.n; i++)
 		log_warn("%s", p->settings.warnings.ptr[i]);
+	if (o->metrics)
+		p->settings.mapping.metrics = true;
 	plan_mapper(&p->mapper, &p->settings);
 	st = plan_sampling(p, err);
 	if (st)
@@ -117,6 +127,10 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	plan_send(p, o);
 	p->output.path = o->out ? o->out : p->send.n_exporters ? NULL : "-";
 	p->output.format = o->format;
+	if (p->mapper.metrics && o->format == OTLP_PROTO && p->output.path && !names_file(p))
+		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			       "metrics in otlp-proto have a file of their own: name one with -o, "
+			       "or use otlp-json");
 	p->output.limits = (struct span_limits){
 		.attributes = p->settings.mapping.limits.attributes_per_span,
 		.links = p->settings.mapping.limits.links_per_span,
@@ -135,12 +149,6 @@ static void warn_unused(const struct plan *p, const char *path)
 
 	if (settings_unused(&p->settings, unused, names, sizeof(names)))
 		log_warn("%s: convert does not use %s", path, names);
-}
-
-/* Output that is not standard output, nor only a receiver. */
-static bool names_file(const struct plan *p)
-{
-	return p->output.path && strcmp(p->output.path, "-") != 0;
 }
 
 /* What there is to say goes to standard output only if nothing else does. */
@@ -193,15 +201,18 @@ static bool convert_one(const char *path, const struct plan *p, struct output *o
 	/* A file that cannot be read fails where it is converted. */
 	bool known = send && send_durable(send) && !snapshot_identify(path, &snapshot, &err);
 	bool progress = !o->quiet && isatty(STDERR_FILENO);
+	struct metrics_sink metrics = { NULL, NULL };
 	struct convert_result r;
 	enum status st;
 
+	if (p->metrics)
+		metrics = metrics_out_sink(p->metrics);
 	if (known && done_before(path, o, send, &snapshot)) {
 		if (reports(p, o))
 			printf("%s: queued by an earlier run, and not again (--again)\n", path);
 		return true;
 	}
-	st = convert_file(path, &p->mapper, output_sink(out), progress, &r, &err);
+	st = convert_file(path, &p->mapper, output_sink(out), metrics, progress, &r, &err);
 	if (st) {
 		*fatal = output_failed(out) || st == ST_NOMEM;
 		/* Why nobody takes spans is told at the end, for each destination. */
@@ -255,6 +266,19 @@ static enum status seed(void *arg, uint64_t key, struct err *err)
 	return sent_seed(arg, key, err);
 }
 
+static enum status open_metrics(struct plan *p, struct output *out, struct err *err)
+{
+	const struct metrics_out_options opt = { .output = out,
+						 .path = p->output.path,
+						 .format = p->output.format,
+						 .resource = p->output.resource,
+						 .exporters = p->send.exporters,
+						 .n_exporters = p->send.n_exporters,
+						 .give_up_ns = p->send.give_up_ns };
+
+	return metrics_out_open(&p->metrics, &opt, err);
+}
+
 static int convert_all(int n, char **files, struct plan *p, const struct options *o)
 {
 	struct err err = ERR_INIT;
@@ -270,8 +294,11 @@ static int convert_all(int n, char **files, struct plan *p, const struct options
 	p->output.send = send;
 	if (!st)
 		st = output_open(&out, &p->output, &err);
+	if (!st && p->mapper.metrics)
+		st = open_metrics(p, out, &err);
 	if (st) {
 		log_error("%s", err.msg);
+		output_close(out);
 		send_close(send);
 		return st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
@@ -285,6 +312,9 @@ static int convert_all(int n, char **files, struct plan *p, const struct options
 	good = !st && convert_files(n, files, p, out, send, o);
 	p->mapper.sent = NULL;
 	sent_release(&sent);
+	if (p->metrics && !output_failed(out))
+		good &= metrics_out_finish(p->metrics);
+	metrics_out_close(p->metrics);
 	output_close(out);
 	if (send) {
 		good &= send_finish(send);
@@ -315,7 +345,7 @@ static bool parse_retry(const char *text, uint64_t *ns)
 /* EXIT_DONE: *o is complete and optind is at the first file. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT, AGAIN };
+	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT, AGAIN, METRICS };
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "output", required_argument, NULL, 'o' },
 						 { "format", required_argument, NULL, FORMAT },
@@ -326,6 +356,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 						 { "retry-for", required_argument, NULL, RETRY },
 						 { "strict", no_argument, NULL, STRICT },
 						 { "again", no_argument, NULL, AGAIN },
+						 { "metrics", no_argument, NULL, METRICS },
 						 { "quiet", no_argument, NULL, 'q' },
 						 { NULL, 0, NULL, 0 } };
 	int opt;
@@ -368,6 +399,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case AGAIN:
 			o->again = true;
+			break;
+		case METRICS:
+			o->metrics = true;
 			break;
 		case ':':
 			return cli_usage(&cmd_convert, "%s needs a value", argv[optind - 1]);
@@ -432,6 +466,9 @@ const struct command cmd_convert = {
 		"                     with queue.path they are queued in that file first: run\n"
 		"                     it again after a crash, and nothing is lost or repeated\n"
 		"  --again            convert what an earlier run has queued already\n"
+		"  --metrics          write and send metrics of the Go runtime too: scheduling\n"
+		"                     latency, GC pauses, heap goal, goroutines, GOMAXPROCS;\n"
+		"                     they are not queued\n"
 		"  --strict           a damaged trace is a failure (exit status 1)\n"
 		"  -q, --quiet        no summary, no progress bar, no word on retries\n\n"
 		"The service is named by OTEL_SERVICE_NAME or the file's service.name.\n"

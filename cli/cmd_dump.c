@@ -25,23 +25,26 @@ static enum status dump_events(struct byte_source bytes, struct buf *b, const ch
 			       bool salvage, struct err *err)
 {
 	struct reader *r = reader_open(bytes, err);
+	struct text_stacks stacks;
 	const struct event *ev;
 	enum status st;
 
 	if (!r)
 		return err->code;
+	text_stacks_init(&stacks);
 	if (reader_version(r) > NEWEST_VERSION)
 		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
 			 reader_version(r), NEWEST_VERSION);
 	if (salvage)
 		reader_salvage(r);
 	while (!(st = reader_next(r, &ev, err))) {
-		text_event(b, ev);
+		text_event(b, ev, &stacks);
 		if (b->len >= FLUSH_BYTES || b->failed)
 			st = flush(b, err);
 		if (st)
 			break;
 	}
+	text_stacks_release(&stacks);
 	reader_close(r);
 	return st;
 }

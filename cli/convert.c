@@ -65,10 +65,10 @@ static enum status pump(struct reader *r, struct mapper *m, struct file_source *
 			struct progress *bar, struct convert_result *result, struct err *err)
 {
 	const struct event *ev;
+	struct err why = ERR_INIT;
 	uint64_t n = 0;
 
 	for (;;) {
-		struct err why = ERR_INIT;
 		enum status st = reader_next(r, &ev, &why);
 
 		if (st == ST_END)
@@ -94,9 +94,11 @@ static enum status pump(struct reader *r, struct mapper *m, struct file_source *
 }
 
 static enum status convert_source(struct file_source *f, const char *path, struct mapper_options *o,
-				  struct span_sink sink, struct progress *bar,
-				  struct convert_result *result, struct err *err)
+				  struct span_sink sink, struct metrics_sink metrics,
+				  struct progress *bar, struct convert_result *result,
+				  struct err *err)
 {
+	struct metrics list;
 	enum status st = anchor_clock(f, o, err);
 	struct reader *r = st ? NULL : reader_open(file_source_bytes(f), err);
 	struct mapper *m = r ? mapper_new(o, sink, err) : NULL;
@@ -113,6 +115,11 @@ static enum status convert_source(struct file_source *f, const char *path, struc
 	st = pump(r, m, f, bar, result, err);
 	if (!st)
 		st = mapper_finish(m, err);
+	if (!st && metrics.emit) {
+		mapper_metrics(m, &list);
+		if (list.n)
+			st = metrics.emit(metrics.arg, &list, err);
+	}
 	mapper_summarize(m, &result->summary);
 	mapper_free(m);
 	reader_close(r);
@@ -120,8 +127,8 @@ static enum status convert_source(struct file_source *f, const char *path, struc
 }
 
 enum status convert_file(const char *path, const struct mapper_options *options,
-			 struct span_sink sink, bool progress, struct convert_result *result,
-			 struct err *err)
+			 struct span_sink sink, struct metrics_sink metrics, bool progress,
+			 struct convert_result *result, struct err *err)
 {
 	struct mapper_options o = *options;
 	struct file_source *f = file_source_open(path, err);
@@ -134,7 +141,7 @@ enum status convert_file(const char *path, const struct mapper_options *options,
 	if (strcmp(path, "-") != 0)
 		o.source = slice_str(base_name(path));
 	progress_start(&bar, base_name(path));
-	st = convert_source(f, path, &o, sink, progress ? &bar : NULL, result, err);
+	st = convert_source(f, path, &o, sink, metrics, progress ? &bar : NULL, result, err);
 	progress_end(&bar);
 	file_source_close(f);
 	return st;

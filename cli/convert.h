@@ -25,7 +25,7 @@ struct convert_result {
  * something was read before the damage. A failure of the sink is its own.
  */
 MUST_CHECK enum status convert_file(const char *path, const struct mapper_options *options,
-				    struct span_sink sink, bool progress,
-				    struct convert_result *result, struct err *err);
+				    struct span_sink sink, struct metrics_sink metrics,
+				    bool progress, struct convert_result *result, struct err *err);
 
 #endif /* CLI_CONVERT_H */

@@ -65,6 +65,16 @@ static enum status flush_file(struct output *o, struct err *err)
 	return st;
 }
 
+enum status output_line(struct output *o, struct slice line, struct err *err)
+{
+	enum status st = flush_file(o, err);
+
+	if (!st)
+		st = file_out_write(o->file, line, err);
+	o->failed |= st != ST_OK;
+	return st;
+}
+
 static enum status flush_send(struct output *o, struct err *err)
 {
 	size_t n = o->send_batch.n_spans;

@@ -30,6 +30,8 @@ struct output_options {
 MUST_CHECK enum status output_open(struct output **out, const struct output_options *o,
 				   struct err *err);
 struct span_sink output_sink(struct output *o);
+/* A whole line for the file, after the spans so far; the file is of JSON lines. */
+MUST_CHECK enum status output_line(struct output *o, struct slice line, struct err *err);
 /* Has a span been refused by the sink? Then it takes no more, and is not finished. */
 bool output_failed(const struct output *o);
 

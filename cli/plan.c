@@ -88,9 +88,12 @@ void plan_mapper(struct mapper_options *o, const struct settings *settings)
 	o->gc = s->runtime.gc;
 	o->stop_the_world = s->runtime.stop_the_world;
 	o->events_per_span = to_u32(s->limits.events_per_span);
+	o->bytes_per_trace = s->limits.bytes_per_trace;
 	o->spans_per_trace = o->spans_per_capture = to_u32(s->limits.spans_per_trace);
 	o->attribute_length = to_u32(s->limits.attribute_bytes);
 	o->context = modes[s->context.mode];
+	o->metrics = s->metrics;
+	o->links_per_span = to_u32(s->limits.links_per_span);
 	o->context_categories = s->context.categories.ptr;
 	o->n_context_categories = s->context.categories.n;
 }

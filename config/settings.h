@@ -103,6 +103,7 @@ struct mapping_settings {
 };
 
 struct otlp_settings {
+	bool metrics; /* not spans: other paths; set by who sends, no key */
 	const char *endpoint;
 	enum setting_path path; /* of the endpoint, for OTLP/HTTP */
 	bool insecure;		/* gRPC: an endpoint without a scheme is plain text */

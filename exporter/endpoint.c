@@ -4,7 +4,9 @@
 #include <strings.h>
 
 #define TRACES_PATH "/v1/traces"
+#define METRICS_PATH "/v1/metrics"
 #define GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+#define GRPC_METRICS_PATH "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 /* One part of the URL into `to`; false if it does not fit or libcurl refuses. */
 static bool get_part(CURLU *u, CURLUPart part, char *to, size_t cap)
@@ -18,18 +20,25 @@ static bool get_part(CURLU *u, CURLUPart part, char *to, size_t cap)
 	return ok;
 }
 
-static bool append_traces(CURLU *u, bool always)
+/* Metrics go beside the spans: a path that has v1/traces already gets the other. */
+static bool append_path(CURLU *u, bool always, bool metrics)
 {
 	const size_t suffix = sizeof(TRACES_PATH) - 1;
+	bool has;
 	char path[MAX_URL_BYTES];
 	size_t len;
 
-	if (!get_part(u, CURLUPART_PATH, path, sizeof(path) - sizeof(TRACES_PATH)))
+	if (!get_part(u, CURLUPART_PATH, path, sizeof(path) - sizeof(METRICS_PATH)))
 		return false;
 	len = strlen(path);
 	while (len && path[len - 1] == '/')
 		path[--len] = '\0';
-	if (always || len < suffix || strcmp(path + len - suffix, TRACES_PATH) != 0)
+	has = !always && len >= suffix && !strcmp(path + len - suffix, TRACES_PATH);
+	if (has && metrics)
+		len -= suffix;
+	if (metrics)
+		memcpy(path + len, METRICS_PATH, sizeof(METRICS_PATH));
+	else if (!has)
 		memcpy(path + len, TRACES_PATH, sizeof(TRACES_PATH));
 	return curl_url_set(u, CURLUPART_PATH, path, 0) == CURLUE_OK;
 }
@@ -37,10 +46,11 @@ static bool append_traces(CURLU *u, bool always)
 static bool set_path(CURLU *u, const struct otlp_settings *set)
 {
 	if (set->protocol == SETTING_GRPC)
-		return !curl_url_set(u, CURLUPART_PATH, GRPC_PATH, 0) &&
+		return !curl_url_set(u, CURLUPART_PATH,
+				     set->metrics ? GRPC_METRICS_PATH : GRPC_PATH, 0) &&
 		       !curl_url_set(u, CURLUPART_QUERY, NULL, 0);
 	return set->path == SETTING_PATH_AS_IS ||
-	       append_traces(u, set->path == SETTING_PATH_APPEND);
+	       append_path(u, set->path == SETTING_PATH_APPEND, set->metrics);
 }
 
 static bool build(CURLU *u, const struct otlp_settings *set, struct endpoint *e)

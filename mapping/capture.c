@@ -35,10 +35,13 @@ static bool clock_offset(const struct clock_snapshot *s, int64_t *out)
 
 enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 {
+	enum status st = ST_OK;
+
 	stackpool_new_generation(&m->stacks);
+	reasons_new_generation(&m->reasons);
 	/* The one that ends the trace begins no generation. */
 	if (!ev->tables && m->started)
-		return ST_OK;
+		return m->opt.metrics ? metrics_sync(m, ev, err) : ST_OK;
 	m->sum.generations += ev->tables != NULL;
 	m->cut_at = event_sync_cut(ev);
 	/* One that was cut may have lost its clock; it is the one of the generation before. */
@@ -49,7 +52,9 @@ enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 		m->clock.offset = m->opt.fallback_offset_ns;
 		m->lacks_clock = true;
 	}
-	return m->started ? ST_OK : capture_begin(m, ev, err);
+	if (m->opt.metrics)
+		st = metrics_sync(m, ev, err);
+	return st || m->started ? st : capture_begin(m, ev, err);
 }
 
 static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t end, bool cut,
@@ -102,9 +107,28 @@ static enum status stw_open(struct mapper *m, const struct event *ev, struct err
 	return st;
 }
 
+static enum status map_assist(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct goroutine *g;
+	enum status st = goroutine_get(m, ev->id, &g, err);
+
+	if (st)
+		return st;
+	/* Told again, or for the first time: then it has been so since it was first seen. */
+	if (ev->kind == EVENT_RANGE_ACTIVE) {
+		g->assist = true;
+		return ST_OK;
+	}
+	return account_assist(m, g, ev->kind == EVENT_RANGE_BEGIN, ev->time, err);
+}
+
 enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 {
 	switch (ev->wire) {
+	case EV_GC_MARK_ASSIST_BEGIN:
+	case EV_GC_MARK_ASSIST_ACTIVE:
+	case EV_GC_MARK_ASSIST_END:
+		return map_assist(m, ev, err);
 	case EV_GC_BEGIN:
 	case EV_GC_ACTIVE:
 		return range_open(m, &m->gc, ev, event_name(ev), err);
@@ -113,9 +137,15 @@ enum status map_range(struct mapper *m, const struct event *ev, struct err *err)
 	case EV_STW_BEGIN:
 		return stw_open(m, ev, err);
 	case EV_STW_END:
-		return m->stw.on && m->opt.stop_the_world
-			       ? range_leaf(m, &m->stw, ev->time, false, err)
-			       : ST_OK;
+		if (!m->stw.on)
+			return ST_OK;
+		if (m->opt.metrics)
+			metrics_stop_over(m, &m->stw, ev->time);
+		m->stopped_ns += (uint64_t)(ev->time - m->stw.start);
+		if (m->opt.stop_the_world)
+			return range_leaf(m, &m->stw, ev->time, false, err);
+		m->stw.on = false;
+		return ST_OK;
 	default:
 		return ST_OK;
 	}
@@ -127,7 +157,8 @@ enum status capture_cut(struct mapper *m, struct err *err)
 
 	if (m->gc.on && m->opt.gc)
 		st = range_leaf(m, &m->gc, m->last_time, true, err);
-	if (!st && m->stw.on && m->opt.stop_the_world)
-		st = range_leaf(m, &m->stw, m->last_time, true, err);
-	return st;
+	if (st || !m->stw.on || !m->opt.stop_the_world)
+		return st;
+	m->stopped_ns += (uint64_t)(m->last_time - m->stw.start);
+	return range_leaf(m, &m->stw, m->last_time, true, err);
 }

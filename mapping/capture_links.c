@@ -58,8 +58,8 @@ static enum status emit_back(struct mapper *m, const struct capture_link *to,
 			     struct err *err)
 {
 	const struct attr attrs[] = {
-		{ .key = SLICE("flightspan.kind"), .str = SLICE("capture link") },
-		{ .key = SLICE("flightspan.clock"), .str = SLICE("file time") },
+		{ .key = key_names[KEY_KIND], .str = SLICE("capture link") },
+		{ .key = key_names[KEY_CLOCK], .str = SLICE("file time") },
 	};
 	struct span s = { .scope = SCOPE_RUNTIME,
 			  .name = SLICE("capture"),

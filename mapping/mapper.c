@@ -20,6 +20,7 @@ void mapper_options_default(struct mapper_options *o)
 		.stop_the_world = true,
 		.events_per_span = 128,
 		.spans_per_trace = 2000,
+		.bytes_per_trace = (uint64_t)4 << 20,
 		.spans_per_capture = 2000,
 		.attribute_length = 2048,
 		.links_per_span = 128,
@@ -47,18 +48,37 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
+	budget_pools_init(&m->budgets);
+	history_init(&m->history);
+	pool_init(&m->paths, sizeof(struct path), MAX_HELD_SPANS, "critical paths");
+	/* All of it now: where it is used, having no memory could not be told. */
+	buf_init(&m->words, MAX_EXPLANATION);
 	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
 	pool_init(&m->contexts, sizeof(struct context), MAX_HELD_SPANS, "spans");
 	pool_init(&m->context_logs, sizeof(struct context_log), MAX_GOROUTINES, "goroutines");
 	map_init(&m->adopted, MAX_OPEN_TRACES, "open traces");
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
-	m->attr_scratch = mem_alloc(options->events_per_span * sizeof(*m->attr_scratch));
+	m->attr_scratch =
+		mem_alloc(options->events_per_span * MAX_EVENT_ATTRS * sizeof(*m->attr_scratch));
+	m->span_attrs = mem_alloc(MAX_SPAN_ATTRS * sizeof(*m->span_attrs));
+	m->hex = mem_alloc((options->events_per_span + (size_t)1) * sizeof(*m->hex));
 	m->linked = mem_alloc((options->links_per_span + 1) * sizeof(*m->linked));
 	m->link_scratch = mem_zalloc((options->links_per_span + 1) * sizeof(*m->link_scratch));
-	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->linked || !m->link_scratch) {
+	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs || !m->hex ||
+	    !m->linked || !m->link_scratch) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
+		return NULL;
+	}
+	if (!buf_reserve(&m->words, MAX_EXPLANATION) ||
+	    !buf_reserve(&m->name, WIRE_STRING_BYTES + 16 /* runtime: */)) {
+		mapper_free(m);
+		err_nomem(err, "the mapper");
+		return NULL;
+	}
+	if (reasons_init(&m->reasons, err)) {
+		mapper_free(m);
 		return NULL;
 	}
 	return m;
@@ -72,11 +92,26 @@ void mapper_free(struct mapper *m)
 		return;
 	for (size_t at = 0; (s = map_next(&m->goroutines, &at));)
 		goroutine_free(s->val);
+	while (m->ghosts) {
+		struct goroutine *g = m->ghosts;
+
+		m->ghosts = g->ghost_next;
+		goroutine_free(g);
+	}
 	nodes_release(m);
+	budget_clear(&m->budgets, &m->outside);
+	budget_pools_release(&m->budgets);
+	reasons_release(&m->reasons);
+	history_release(&m->history);
+	pool_release(&m->paths);
+	mem_free(m->segments);
+	mem_free(m->hex);
+	buf_release(&m->words);
 	mem_free(m->event_scratch);
 	mem_free(m->linked);
 	mem_free(m->link_scratch);
 	mem_free(m->attr_scratch);
+	mem_free(m->span_attrs);
 	map_release(&m->goroutines);
 	map_release(&m->open_tasks);
 	map_release(&m->adopted);
@@ -129,6 +164,10 @@ enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *er
 	case EVENT_RANGE_ACTIVE:
 	case EVENT_RANGE_END:
 		return map_range(m, ev, err);
+	case EVENT_METRIC:
+		if (m->opt.metrics)
+			metrics_event(m, ev);
+		return ST_OK;
 	default:
 		return ST_OK;
 	}
@@ -158,8 +197,11 @@ static enum status cut_waits(struct mapper *m, struct err *err)
 	qsort(list, n, sizeof(struct goroutine *), by_id);
 	for (size_t i = 0; !st && i < n; i++)
 		st = context_settle(m, list[i], err);
-	for (size_t i = 0; !st && i < n; i++)
-		st = wait_cut(m, list[i], err);
+	for (size_t i = 0; !st && i < n; i++) {
+		st = account_settle(m, list[i], m->last_time, err);
+		if (!st)
+			st = wait_cut(m, list[i], err);
+	}
 	mem_free(list);
 	return st;
 }
@@ -197,6 +239,14 @@ static enum status open_nodes(const struct mapper *m, struct node ***list, size_
 	return st;
 }
 
+/* What a task that the capture's end cuts has been doing, on the goroutine that began it. */
+static enum status cut_path(struct mapper *m, struct node *n, struct err *err)
+{
+	struct goroutine *g = n->kind == NODE_TASK ? goroutine_find(m, n->goroutine) : NULL;
+
+	return g ? critical_path(m, n, g, m->last_time, err) : ST_OK;
+}
+
 /*
  * Ends what is open in every trace; the last one ended sends the trace. All are
  * marked first: the first trace sent may link to the last.
@@ -213,6 +263,14 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 		open[i]->end = m->last_time;
 		m->sum.cut_tasks += open[i]->kind == NODE_TASK;
 	}
+	for (size_t i = 0; !st && i < n; i++)
+		st = cut_path(m, open[i], err);
+	/* The inner ones first: none ends above an open one then. */
+	for (size_t i = 0; !st && i < m->n_traces; i++)
+		for (struct node *x = m->traces[i]->out; !st && x; x = x->out_next)
+			st = account_end(m, x, m->last_time, err);
+	for (size_t i = n; !st && i > 0; i--)
+		st = account_end(m, open[i - 1], m->last_time, err);
 	for (size_t i = 0; !st && i < n; i++)
 		st = node_end(m, open[i], m->last_time, err);
 	mem_free(open);
@@ -242,8 +300,10 @@ void mapper_tell_damage(struct mapper *m, const char *why)
 
 enum status mapper_finish(struct mapper *m, struct err *err)
 {
-	enum status st = cut_waits(m, err);
+	enum status st;
 
+	m->finishing = true;
+	st = cut_waits(m, err);
 	if (!st)
 		st = capture_cut(m, err);
 	if (!st)

@@ -11,6 +11,7 @@
 #define MAPPING_MAPPER_H
 
 #include "collector/trace/event.h"
+#include "mapping/metric.h"
 #include "mapping/sampler.h"
 #include "mapping/sent.h"
 #include "mapping/span.h"
@@ -30,6 +31,7 @@ struct mapper_options {
 	bool gc, stop_the_world; /* spans of the capture trace */
 	uint32_t events_per_span;
 	uint32_t spans_per_trace;
+	uint64_t bytes_per_trace;	       /* as OTLP protobuf, before compression */
 	uint32_t spans_per_capture;	       /* of the capture's own trace */
 	uint32_t attribute_length;	       /* bytes */
 	enum context_mode context;	       /* what a log of a traceparent does */
@@ -37,6 +39,7 @@ struct mapper_options {
 	size_t n_context_categories;
 	const struct sampling_rule *sampling; /* at most MAX_SAMPLING_RULES; borrowed */
 	size_t n_sampling;
+	bool metrics;		 /* for mapper_metrics() */
 	uint32_t links_per_span; /* of the capture's root */
 	/*
 	 * What earlier captures have sent is not sent again; what this one sends is
@@ -90,5 +93,7 @@ void mapper_tell_damage(struct mapper *m, const char *why);
 /* End what is open at the time of the last event. Feed nothing after it. */
 MUST_CHECK enum status mapper_finish(struct mapper *m, struct err *err);
 void mapper_summarize(const struct mapper *m, struct mapper_summary *out);
+/* After mapper_finish(); histograms are borrowed from the mapper. */
+void mapper_metrics(const struct mapper *m, struct metrics *out);
 
 #endif /* MAPPING_MAPPER_H */

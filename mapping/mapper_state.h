@@ -5,13 +5,16 @@
  * open any more, then its ids are fixed from the root down and its spans are
  * sent: only then is it known which spans the capture's end has cut, and a cut
  * span, with all below it, must not carry the id of the whole one. What a trace
- * may hold is limited by spans_per_trace: the shortest leaves (waits, GC, STW)
- * go first, then new regions and tasks are left out; all are counted.
+ * may hold is limited by spans_per_trace and bytes_per_trace: the shortest leaves
+ * (waits, GC, STW) go first, then new regions and tasks are left out; all are
+ * counted (trim.c).
  *
  *   goroutine --entries--> node (open tasks and regions, innermost last)
  *             --inherited-> node (its creator's task)
  *             --wait------> node it worked for when it stopped
  *   node --parent--> node, --trace--> trace --nodes--> all its nodes
+ *
+ *   node --residents--> goroutines that work for it now
  *
  * Nodes are recycled when their trace is sent; a struct handle notices that.
  */
@@ -19,10 +22,15 @@
 #define MAPPING_MAPPER_STATE_H
 
 #include "base/pool.h"
+#include "mapping/attrs.h"
+#include "mapping/budget.h"
 #include "mapping/context.h"
+#include "mapping/history.h"
 #include "mapping/ids.h"
 #include "mapping/idset.h"
 #include "mapping/mapper.h"
+#include "mapping/metrics.h"
+#include "mapping/reasons.h"
 #include "mapping/stackpool.h"
 
 enum node_kind { NODE_TASK, NODE_REGION, NODE_WAIT, NODE_RANGE, NODE_CAPTURE };
@@ -43,18 +51,21 @@ struct wall_clock {
 
 /* One stop of a goroutine: running, waiting (or in a system call), runnable, running. */
 struct wait {
-	const struct pooled *reason;	  /* "" for a coroutine switch */
 	const struct pooled *stack;	  /* where it stopped, or NULL */
 	const struct pooled *waker_stack; /* who made it runnable, or NULL */
 	int64_t waker;			  /* its goroutine, or NO_GOROUTINE */
 	int64_t stopped, ready, resumed;  /* ns; ready and resumed 0 if cut off */
 	int64_t id_time;		  /* stopped, as recorded */
+	uint8_t reason;			  /* of mapper.reasons */
 	bool syscall;
 	bool inherited;	     /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below */
+	bool unlinked;	     /* that span is not sent: it is told, not linked to */
+	bool told;	     /* whoever knows the whole of this span's trace knows that span */
+	const struct pooled *waker_name; /* of that span; NULL: too many names */
 	struct handle waker_node;
 	uint8_t waker_trace[TRACE_ID_BYTES],
-		waker_span[SPAN_ID_BYTES]; /* as of then: fix_links() */
+		waker_span[SPAN_ID_BYTES]; /* provisional until link_settle() */
 };
 
 /* Something that becomes a span event. */
@@ -65,6 +76,11 @@ struct pending {
 	struct wait wait;
 	int64_t goroutine;
 };
+
+/* Room for the attributes of any event or span: three families of sums by reason. */
+#define MAX_EVENT_ATTRS 16u
+#define WAKER_HEX (2 * (TRACE_ID_BYTES + SPAN_ID_BYTES)) /* digits of its ids */
+#define MAX_SPAN_ATTRS (64 + 4 * MAX_REASONS)
 
 struct trace;
 
@@ -99,20 +115,37 @@ struct node {
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct wait wait;					  /* of NODE_WAIT */
 	struct wait longest; /* the longest own one of the node and below; stopped == 0: none */
+	/* account.c */
+	struct budget *budget;	     /* owned; NULL: nobody worked for it or below it */
+	struct budget *passed;	     /* owned; what of it open_parent has already, or NULL */
+	struct goroutine *residents; /* who works for it, linked by next and previous */
+	struct node *open_parent;    /* the nearest one above that is open; NULL: none */
+	size_t n_open_below;	     /* whose open_parent it is */
+	uint64_t stamp;		     /* scratch */
+	uint64_t stw_ns;	     /* of the world, until the node's begin; then: during it */
+	bool critical;		     /* it is on the critical path of the task at the top */
+	struct path *path;     /* owned; a task's, or of a wait: what its waker did; or NULL */
+	uint32_t n_goroutines; /* that worked for it or below it; once accounted */
+	bool accounted;	       /* nothing is added to its budget any more */
+	struct node *out_next, **out_link; /* in its trace's list, if it is left out */
 	struct pending *events;
 	size_t n_events, cap_events;
 	uint32_t dropped_events;
+	int64_t shortest_event; /* no wait among the events is shorter; of a full one */
+	bool unsent;		/* left out in the end: the trace has too many bytes */
 };
 
 struct trace {
 	uint8_t id[TRACE_ID_BYTES]; /* provisional until sent, unless fixed */
 	bool id_fixed;		    /* continues a trace that was sent already */
+	bool continued;		    /* below a span of that trace */
 	struct wall_clock clock;
 	struct node **nodes; /* tasks, regions: in order of creation, parents first */
 	size_t n_nodes, cap_nodes;
 	struct node **leaves; /* waits and ranges: nothing hangs below them */
 	size_t n_leaves, cap_leaves;
-	int64_t shortest; /* of a full trace: shorter leaves need not apply */
+	struct node *out; /* open nodes that are left out */
+	bool is_heap;	  /* leaves, the shortest on top: once there were too many */
 	size_t max_spans;
 	size_t n_open;		  /* open nodes and waits in flight */
 	struct handle *referrers; /* leaves of other traces that link into this one */
@@ -127,20 +160,27 @@ struct trace {
 
 struct goroutine {
 	int64_t id;
+	uint64_t serial; /* an id used again is another goroutine */
 	struct handle *entries;
 	size_t n_entries, cap_entries;
 	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
+	int64_t runnable; /* for metrics: since when it is */
+	bool has_runnable;
+	uint8_t owner;		     /* enum goroutine_owner */
 	struct context_log *context; /* a traceparent whose task is not certain yet, or NULL */
 	struct node *waiting_for;    /* of the wait in flight, whose trace is held; NULL: none is */
 	struct wait wait;
-};
-
-/* Room for the attributes of any span or event. */
-#define MAX_ATTRS 14
-struct attrs {
-	struct attr list[MAX_ATTRS];
-	size_t n;
+	struct track track;
+	/* account.c */
+	int64_t since;			   /* its time is charged until then */
+	uint8_t state;			   /* enum go_state; running if it was not told */
+	uint8_t reason;			   /* while it waits */
+	bool assist;			   /* it is made to help the GC */
+	bool ghost;			   /* it ended; tasks that it began did not */
+	struct node *resident;		   /* whom it works for; NULL: nobody */
+	struct goroutine *next, *previous; /* others that do */
+	struct goroutine *ghost_next, **ghost_link;
 };
 
 /* An ended task that others may still refer to. */
@@ -174,8 +214,15 @@ struct mapper {
 	struct span_sink sink;
 	struct id_seed seed;
 	struct stackpool stacks, names;
-	struct map goroutines; /* id -> struct goroutine */
-	struct map open_tasks; /* id -> struct node */
+	struct reasons reasons;
+	struct budget_pools budgets;
+	struct budget outside;	  /* the time of goroutines that work for nobody */
+	struct goroutine *ghosts; /* linked by ghost_next */
+	struct history history;
+	struct pool paths;
+	struct segment *segments; /* MAX_PATH_SEGMENTS: scratch */
+	struct map goroutines;	  /* id -> struct goroutine */
+	struct map open_tasks;	  /* id -> struct node */
 	struct idset ended;
 	struct recent_task *recent; /* RECENT_TASKS of them, by id modulo */
 	struct trace **traces;
@@ -187,10 +234,11 @@ struct mapper {
 	uint64_t n_unlinked; /* traces over that */
 	struct span_link *link_scratch;
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
+	uint64_t stopped_ns;	   /* of the world, before that */
 	struct pool nodes;
 	struct pool contexts, context_logs; /* of struct context, struct context_log */
 	struct map adopted; /* first half of an application's trace id -> struct trace */
-	uint64_t last_serial;
+	uint64_t last_serial, last_stamp, last_goroutine;
 	int64_t generation_time; /* of the last event by the generation's own correction */
 	int64_t moved;		 /* see move_of() */
 	int64_t first_time, last_time, first_id_time;
@@ -198,9 +246,13 @@ struct mapper {
 	uint64_t cut_at;		  /* byte where the current one was cut; 0: it is whole */
 	char damage[256];		  /* for the capture's span; empty: none */
 	bool started, lacks_clock;	  /* some generation had none */
-	struct span_event *event_scratch; /* events_per_span of each, for spans.c */
-	struct attrs *attr_scratch;
-	struct buf name; /* scratch, for spans.c */
+	bool finishing;			  /* nobody works any more */
+	struct span_event *event_scratch; /* events_per_span, for spans.c */
+	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
+	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
+	struct buf name, words;		  /* scratch, for spans.c */
+	uint8_t (*hex)[WAKER_HEX];	  /* events_per_span + 1: scratch */
+	struct metrics_state metrics;
 	struct mapper_summary sum;
 };
 
@@ -225,6 +277,14 @@ MUST_CHECK enum status node_set_name(struct mapper *m, struct node *n, struct sl
 				     struct err *err);
 /* Compute the ids by what is known now: parents' ids first. */
 void node_identify(const struct mapper *m, struct node *n);
+/* trim.c: room for a leaf of that length; false: it is shorter than all there are. */
+bool trace_make_room(struct mapper *m, struct trace *t, int64_t length);
+/* t->leaves has got its last one. */
+void trace_leaf_added(struct trace *t);
+/* Leave out what is over the limits, before a trace is sent. */
+void trace_trim(struct mapper *m, struct trace *t);
+/* At least what the span takes when it is encoded. */
+size_t span_bytes(const struct span *s);
 /* End it; sends its trace when nothing in that is open any more. */
 MUST_CHECK enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
 /* Give back what keeps a trace from being sent. */
@@ -236,6 +296,14 @@ MUST_CHECK enum status node_add_event(struct mapper *m, struct node *n, const st
 static inline struct node *kept(struct node *n)
 {
 	while (n && n->left_out)
+		n = n->parent;
+	return n;
+}
+
+/* The node that has none above it. */
+static inline const struct node *top_of(const struct node *n)
+{
+	while (n->parent)
 		n = n->parent;
 	return n;
 }
@@ -283,6 +351,8 @@ void referrers_release(struct mapper *m, struct trace *t);
 /* spans.c: turn a node whose ids are final into a span. */
 uint64_t wall_time(const struct node *n, int64_t time);
 MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
+/* How large that span is: span_bytes(). */
+size_t node_bytes(struct mapper *m, const struct node *n);
 
 /* residency.c */
 struct goroutine *goroutine_find(const struct mapper *m, int64_t id);
@@ -298,6 +368,41 @@ struct node *goroutine_region_of(struct goroutine *g, uint64_t task);
 struct node *goroutine_resident(struct goroutine *g);
 /* The task of that span, for goroutines it creates. */
 struct node *task_of_node(const struct mapper *m, struct node *n);
+
+/* account.c: whom goroutines work for, and what their time goes to. */
+/* Charge its time until now to the node it works for. */
+MUST_CHECK enum status account_settle(struct mapper *m, struct goroutine *g, int64_t now,
+				      struct err *err);
+/* It is in another state from now on; `reason` counts if it waits. */
+MUST_CHECK enum status account_state(struct mapper *m, struct goroutine *g, unsigned int state,
+				     uint8_t reason, int64_t now, struct err *err);
+MUST_CHECK enum status account_assist(struct mapper *m, struct goroutine *g, bool on, int64_t now,
+				      struct err *err);
+/* Its open tasks and regions changed. */
+MUST_CHECK enum status account_move(struct mapper *m, struct goroutine *g, int64_t now,
+				    struct err *err);
+/* It was created by a goroutine that works for the task `inherited`, or NULL. */
+MUST_CHECK enum status account_born(struct mapper *m, struct goroutine *g, struct node *inherited,
+				    unsigned int state, int64_t now, struct err *err);
+/* It ends: it works for nobody. Its regions are to be ended before account_bury(). */
+MUST_CHECK enum status account_gone(struct mapper *m, struct goroutine *g, int64_t now,
+				    struct err *err);
+/* Free it now, or when the last task that it began ends. */
+MUST_CHECK enum status account_bury(struct mapper *m, struct goroutine *g, int64_t now,
+				    struct err *err);
+/* The node has ended (n->ended): nothing is charged to it any more. */
+MUST_CHECK enum status account_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
+/* How long the world was stopped, from the capture's begin until now. */
+uint64_t account_stw(const struct mapper *m, int64_t now);
+
+/* critical.c */
+/* The path of a task that has ended, or is cut, at `end`, back from goroutine g. */
+MUST_CHECK enum status critical_path(struct mapper *m, struct node *task, const struct goroutine *g,
+				     int64_t end, struct err *err);
+/* What the waker of a stop did since the stop began. */
+MUST_CHECK enum status waker_path(struct mapper *m, const struct stop *stop, struct path **out,
+				  struct err *err);
+void path_free(struct mapper *m, struct path *p);
 
 /* tasks.c, waits.c, capture.c: one function per event kind. */
 MUST_CHECK enum status map_task_begin(struct mapper *m, const struct event *ev, struct err *err);

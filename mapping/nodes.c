@@ -1,4 +1,6 @@
 /* Nodes and traces: their memory, their limits, and sending them. */
+#include <xxhash.h>
+
 #include "base/limits.h"
 #include "base/mem.h"
 #include "mapping/mapper_state.h"
@@ -46,12 +48,33 @@ static void slot_free(struct mapper *m, struct node *n)
 	for (size_t i = 0; i < n->n_events; i++)
 		mem_free(n->events[i].message);
 	mem_free(n->events);
+	budget_free(&m->budgets, n->budget);
+	budget_free(&m->budgets, n->passed);
+	path_free(m, n->path);
 	if (n->context)
 		pool_put(&m->contexts, n->context);
 	if (n->owns_name)
 		mem_free((void *)(uintptr_t)n->name); // NOLINT(performance-no-int-to-ptr)
 	n->serial = 0;
 	pool_put(&m->nodes, n);
+}
+
+/* Forget one that is left out. */
+static void out_free(struct mapper *m, struct node *n)
+{
+	*n->out_link = n->out_next;
+	if (n->out_next)
+		n->out_next->out_link = n->out_link;
+	slot_free(m, n);
+}
+
+static void out_add(struct trace *t, struct node *n)
+{
+	n->out_next = t->out;
+	if (n->out_next)
+		n->out_next->out_link = &n->out_next;
+	n->out_link = &t->out;
+	t->out = n;
 }
 
 void leaf_free(struct mapper *m, struct node *leaf)
@@ -64,7 +87,6 @@ void nodes_release(struct mapper *m)
 	while (m->n_traces)
 		trace_free(m, m->traces[m->n_traces - 1]);
 	mem_free(m->traces);
-	/* What was left out and never ended is in no trace's list, and owns nothing. */
 	pool_release(&m->nodes);
 }
 
@@ -74,6 +96,8 @@ void trace_free(struct mapper *m, struct trace *t)
 		slot_free(m, t->nodes[i]);
 	for (size_t i = 0; i < t->n_leaves; i++)
 		slot_free(m, t->leaves[i]);
+	while (t->out)
+		out_free(m, t->out);
 	referrers_release(m, t);
 	mem_free(t->nodes);
 	mem_free(t->leaves);
@@ -84,40 +108,9 @@ void trace_free(struct mapper *m, struct trace *t)
 	mem_free(t);
 }
 
-static int64_t length_of(const struct node *n)
-{
-	return n->end - n->start;
-}
-
-static bool is_full(const struct trace *t)
-{
-	return t->n_nodes + t->n_leaves >= t->max_spans;
-}
-
 bool trace_has_room(const struct trace *t)
 {
-	return !is_full(t);
-}
-
-/* Leave out the shortest leaf if it is shorter than `length`; true: there is room. */
-static bool make_room(struct mapper *m, struct trace *t, int64_t length)
-{
-	size_t least = 0;
-
-	if (!is_full(t))
-		return true;
-	if (!t->n_leaves || (t->shortest && length <= t->shortest))
-		return false;
-	for (size_t i = 1; i < t->n_leaves; i++)
-		if (length_of(t->leaves[i]) < length_of(t->leaves[least]))
-			least = i;
-	t->shortest = length_of(t->leaves[least]);
-	if (length <= t->shortest)
-		return false;
-	slot_free(m, t->leaves[least]);
-	t->leaves[least] = t->leaves[--t->n_leaves];
-	t->left_out++;
-	return true;
+	return t->n_nodes + t->n_leaves < t->max_spans;
 }
 
 enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, struct node *parent,
@@ -132,7 +125,7 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 	n->parent = kept(parent);
 	n->start = start;
 	n->id_time = id_time;
-	n->left_out = t->n_nodes && !make_room(m, t, INT64_MAX);
+	n->left_out = t->n_nodes && t->n_nodes >= t->max_spans;
 	if (!n->left_out) {
 		enum status st = mem_grow((void **)&t->nodes, &t->cap_nodes, t->n_nodes + 1,
 					  sizeof(struct node *), MAX_SPANS_PER_TRACE,
@@ -143,8 +136,15 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 			return st;
 		}
 		t->nodes[t->n_nodes++] = n;
+	} else {
+		out_add(t, n);
 	}
 	t->n_open++;
+	n->stw_ns = start == m->first_time ? 0 : account_stw(m, start);
+	for (n->open_parent = n->parent; n->open_parent && n->open_parent->accounted;)
+		n->open_parent = n->open_parent->parent;
+	if (n->open_parent)
+		n->open_parent->n_open_below++;
 	*out = n;
 	return ST_OK;
 }
@@ -157,7 +157,7 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 	enum status st;
 
 	*out = NULL;
-	if (!make_room(m, t, end - start)) {
+	if (!trace_make_room(m, t, end - start)) {
 		t->left_out++;
 		return ST_OK;
 	}
@@ -176,6 +176,7 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 	n->ended = true;
 	n->salvaged = m->cut_at;
 	t->leaves[t->n_leaves++] = n;
+	trace_leaf_added(t);
 	*out = n;
 	return ST_OK;
 }
@@ -203,6 +204,38 @@ enum status node_set_name(struct mapper *m, struct node *n, struct slice name, s
 	return ST_OK;
 }
 
+/* Of sums in whatever order, by their reasons' names: numbers differ between captures. */
+static uint64_t reasons_digest(const struct mapper *m, const struct reason_sum *sums)
+{
+	uint64_t all = 0;
+
+	for (; sums; sums = sums->next) {
+		struct slice key = m->reasons.list[sums->reason].key;
+
+		all += XXH3_64bits_withSeed(key.ptr, key.len, sums->ns);
+	}
+	return all;
+}
+
+/* A number for all that is told of a wait's waker but does not happen in its trace; or 0. */
+static uint64_t waker_digest(const struct mapper *m, const struct node *n)
+{
+	const struct wait *w = &n->wait;
+	uint64_t all = 0;
+
+	if (w->has_waker_span) {
+		all = id_pair(w->waker_trace, w->waker_span) + w->unlinked;
+		if (w->waker_name)
+			all += XXH3_64bits(w->waker_name->text, w->waker_name->len);
+	}
+	if (n->path) {
+		for (unsigned int i = 0; i < N_BUDGET_PARTS; i++)
+			all = XXH3_64bits_withSeed("part", 4, all + n->path->sums.ns[i]);
+		all += n->path->unknown_ns + reasons_digest(m, n->path->sums.reasons);
+	}
+	return all;
+}
+
 static struct id_key key_of(const struct mapper *m, const struct node *n)
 {
 	static const enum id_kind kinds[] = { [NODE_TASK] = ID_TASK,
@@ -216,15 +249,15 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	key.number = n->kind == NODE_TASK ? n->task : (uint64_t)n->goroutine;
 	if (n->kind == NODE_REGION)
 		key.number2 = n->task;
+	/* What one capture knows of the waker, another that begins later may not. */
+	if (n->kind == NODE_WAIT)
+		key.number2 = waker_digest(m, n);
 	/* Snapshots that begin with the same generation end where they were taken. */
 	if (n->kind == NODE_CAPTURE)
 		key.number2 = (uint64_t)n->end;
 	/* Cut elsewhere, the trace may show more of it, or less. */
 	if (n->salvaged)
 		edges |= EDGE_SALVAGE | m->cut_at << 3;
-	/* Who is known to have been waking it depends on what the capture has of them. */
-	if (n->kind == NODE_WAIT && n->wait.has_waker_span)
-		key.number2 = id_pair(n->wait.waker_trace, n->wait.waker_span);
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges)
 		key.cut =
@@ -261,33 +294,44 @@ enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err)
 enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err)
 {
 	struct trace *t = n->trace;
+	enum status st;
 
 	n->ended = true;
 	n->end = end;
 	n->salvaged = m->cut_at;
+	st = account_end(m, n, end, err);
+	if (st)
+		return st;
 	if (n->left_out) {
 		t->left_out++;
-		slot_free(m, n);
+		out_free(m, n);
 	}
 	return trace_unhold(m, t, err);
 }
 
-/* In a full span the shortest wait makes room; logs come first, first come. */
+static int64_t block_of(const struct pending *p)
+{
+	return p->wait.ready - p->wait.stopped;
+}
+
+/*
+ * In a full span the shortest wait makes room; logs come first, first come. The
+ * shortest there was is remembered: most waits need not be compared with all.
+ */
 static struct pending *event_slot(struct node *n, const struct pending *p)
 {
 	struct pending *least = NULL;
 
+	if (!p->message && block_of(p) <= n->shortest_event)
+		return NULL;
 	for (size_t i = 0; i < n->n_events; i++) {
 		struct pending *e = &n->events[i];
 
-		if (!e->message && (!least || e->wait.ready - e->wait.stopped <
-						      least->wait.ready - least->wait.stopped))
+		if (!e->message && (!least || block_of(e) < block_of(least)))
 			least = e;
 	}
-	if (!least || (!p->message &&
-		       p->wait.ready - p->wait.stopped <= least->wait.ready - least->wait.stopped))
-		return NULL;
-	return least;
+	n->shortest_event = least ? block_of(least) : INT64_MAX;
+	return least && (p->message || block_of(p) > block_of(least)) ? least : NULL;
 }
 
 enum status node_add_event(struct mapper *m, struct node *n, const struct pending *p,
@@ -305,10 +349,8 @@ enum status node_add_event(struct mapper *m, struct node *n, const struct pendin
 			mem_free(p->message);
 			return ST_OK;
 		}
-		/* Events stay in the order in which they came: close the gap. */
-		memmove(slot, slot + 1,
-			(size_t)(n->events + n->n_events - slot - 1) * sizeof(*slot));
-		n->events[n->n_events - 1] = *p;
+		/* They are sorted by time when they are sent. */
+		*slot = *p;
 		return ST_OK;
 	}
 	st = mem_grow((void **)&n->events, &n->cap_events, n->n_events + 1, sizeof(*n->events),

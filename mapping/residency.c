@@ -20,6 +20,10 @@ enum status goroutine_get(struct mapper *m, int64_t id, struct goroutine **out, 
 	if (!g)
 		return err_nomem(err, "a goroutine");
 	g->id = id;
+	g->serial = ++m->last_goroutine;
+	/* First heard of now, it has been there since the capture's begin. */
+	g->since = m->first_time;
+	g->state = GO_RUNNING;
 	st = map_put(&m->goroutines, (uint64_t)id, g, err);
 	if (st) {
 		mem_free(g);

@@ -10,6 +10,10 @@ static void remember(struct mapper *m, const struct node *n)
 
 	if (handle_get(r->node) != n)
 		return;
+	if (n->unsent) {
+		r->node = (struct handle){ NULL, 0 };
+		return;
+	}
 	memcpy(r->trace_id, trace_id_of(n), TRACE_ID_BYTES);
 	memcpy(r->span_id, n->span_id, SPAN_ID_BYTES);
 	r->clock = *clock_of(n);
@@ -162,7 +166,7 @@ static void link_settle(struct wait *w, const struct node *waker)
 {
 	memcpy(w->waker_trace, trace_id_of(waker), TRACE_ID_BYTES);
 	memcpy(w->waker_span, waker->span_id, SPAN_ID_BYTES);
-	w->has_waker_span = !waker->unsampled;
+	w->unlinked = waker->unsampled || waker->unsent;
 	w->waker_node = (struct handle){ NULL, 0 };
 }
 
@@ -285,12 +289,14 @@ enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
 		fold_longest(t->nodes[i - 1]);
 	sample(m, t);
 	st = note_sent(m, t, err);
+	trace_trim(m, t);
 	if (!st)
 		st = leaves_settle(m, t, err);
 	for (size_t i = 0; !st && i < t->n_nodes; i++) {
 		if (t->nodes[i]->kind == NODE_TASK)
 			remember(m, t->nodes[i]);
-		st = emit(m, t->nodes[i], err);
+		if (!t->nodes[i]->unsent)
+			st = emit(m, t->nodes[i], err);
 	}
 	for (size_t i = 0; !st && i < t->n_leaves; i++)
 		st = emit(m, t->leaves[i], err);

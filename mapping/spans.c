@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "mapping/explain.h"
 #include "mapping/mapper_state.h"
 
 uint64_t wall_time(const struct node *n, int64_t time)
@@ -15,83 +16,197 @@ uint64_t wall_time(const struct node *n, int64_t time)
 	return wall < 0 ? 0 : (uint64_t)wall;
 }
 
-static void add_int(struct attrs *a, struct slice key, int64_t v)
-{
-	a->list[a->n++] = (struct attr){ .key = key, .type = ATTR_INT, .i = v };
-}
-
-static void add_str(struct attrs *a, const struct mapper *m, struct slice key, struct slice v)
-{
-	a->list[a->n++] = (struct attr){ .key = key,
-					 .type = ATTR_STRING,
-					 .str = utf8_cut(v, m->opt.attribute_length) };
-}
-
-static void add_cut(struct attrs *a, const struct mapper *m, const struct node *n)
+static void add_cut(struct attrs *a, const struct node *n)
 {
 	bool end = n->cut_end || n->abandoned;
 
 	if (n->cut_start || end)
-		add_str(a, m, SLICE("flightspan.truncated"),
-			n->cut_start && end ? SLICE("both")
-			: n->cut_start	    ? SLICE("start")
-					    : SLICE("end"));
+		attrs_str(a, KEY_TRUNCATED,
+			  n->cut_start && end ? SLICE("both")
+			  : n->cut_start      ? SLICE("start")
+					      : SLICE("end"));
 	if (n->salvaged)
-		a->list[a->n++] = (struct attr){ .key = SLICE("flightspan.salvaged"),
-						 .type = ATTR_BOOL,
-						 .b = true };
+		attrs_true(a, KEY_SALVAGED);
 }
 
-/* Why it waited; a coroutine switch has no reason, "wait": the pool was full. */
-static struct slice reason_of(const struct wait *w)
+static const struct reason *reason_of(const struct mapper *m, const struct wait *w)
 {
-	if (!w->reason)
-		return SLICE("wait");
-	return w->reason->len ? pooled_slice(w->reason) : SLICE("coroutine switch");
+	return &m->reasons.list[w->reason];
+}
+
+static void add_stack(struct attrs *a, const struct mapper *m, enum attribute_key key,
+		      const struct pooled *stack)
+{
+	if (!stack || !m->opt.stacks)
+		return;
+	attrs_str(a, key, pooled_slice(stack));
+	a->n_cut += stack->cut;
 }
 
 /* What is told of a wait, as a span or as an event. */
 static void add_wait(struct attrs *a, const struct mapper *m, const struct wait *w, int64_t g)
 {
-	add_str(a, m, SLICE("flightspan.wait.reason"), reason_of(w));
-	add_int(a, SLICE("flightspan.goroutine.id"), g);
+	const struct reason *reason = reason_of(m, w);
+
+	attrs_str(a, KEY_WAIT_REASON, reason->word);
+	if (reason->detail)
+		attrs_str(a, KEY_WAIT_ON, wait_detail_name(reason->detail));
+	attrs_int(a, KEY_GOROUTINE_ID, g);
 	if (w->ready)
-		add_int(a, SLICE("flightspan.wait.blocked_ns"), w->ready - w->stopped);
+		attrs_int(a, KEY_WAIT_BLOCKED, w->ready - w->stopped);
 	if (w->ready && w->resumed)
-		add_int(a, SLICE("flightspan.wait.runnable_ns"), w->resumed - w->ready);
-	if (w->stack)
-		add_str(a, m, SLICE("code.stacktrace"), pooled_slice(w->stack));
+		attrs_int(a, KEY_WAIT_RUNNABLE, w->resumed - w->ready);
+	add_stack(a, m, KEY_STACK, w->stack);
 	if (w->waker != NO_GOROUTINE)
-		add_int(a, SLICE("flightspan.waker.goroutine.id"), w->waker);
-	if (w->waker_stack)
-		add_str(a, m, SLICE("flightspan.waker.stacktrace"), pooled_slice(w->waker_stack));
+		attrs_int(a, KEY_WAKER_GOROUTINE, w->waker);
+	add_stack(a, m, KEY_WAKER_STACK, w->waker_stack);
+}
+
+static struct slice hex_of(uint8_t *to, const uint8_t *id, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		to[2 * i] = (uint8_t)digits[id[i] >> 4];
+		to[2 * i + 1] = (uint8_t)digits[id[i] & 0xf];
+	}
+	return (struct slice){ to, 2 * n };
+}
+
+/* The span that the waker worked for; `hex` is scratch that lasts as long as the span. */
+static void add_waker_span(struct attrs *a, const struct node *n, const struct wait *w,
+			   uint8_t *hex)
+{
+	if (w->waker_name)
+		attrs_str(a, KEY_WAKER_SPAN, pooled_slice(w->waker_name));
+	if (memcmp(w->waker_trace, trace_id_of(n), TRACE_ID_BYTES) != 0)
+		attrs_str(a, KEY_WAKER_TRACE_ID, hex_of(hex, w->waker_trace, TRACE_ID_BYTES));
+	attrs_str(a, KEY_WAKER_SPAN_ID,
+		  hex_of(hex + 2 * (size_t)TRACE_ID_BYTES, w->waker_span, SPAN_ID_BYTES));
 }
 
 static void add_node(struct attrs *a, const struct node *n)
 {
 	if (n->kind == NODE_TASK || (n->kind == NODE_REGION && n->task != BACKGROUND_TASK))
-		add_int(a, SLICE("flightspan.task.id"), (int64_t)n->task);
+		attrs_int(a, KEY_TASK_ID, (int64_t)n->task);
 	if (n->goroutine != NO_GOROUTINE)
-		add_int(a, SLICE("flightspan.goroutine.id"), n->goroutine);
+		attrs_int(a, KEY_GOROUTINE_ID, n->goroutine);
 	if (n->lost_parent != NO_TASK)
-		add_int(a, SLICE("flightspan.parent_task.id"), (int64_t)n->lost_parent);
+		attrs_int(a, KEY_PARENT_TASK_ID, (int64_t)n->lost_parent);
+}
+
+struct sum {
+	uint64_t ns, count;
+};
+
+/* A chain of sums by reason; those with a detail are in their word's sum too. */
+static void spread(const struct mapper *m, const struct reason_sum *sums, struct sum *out)
+{
+	for (const struct reason_sum *s = sums; s; s = s->next) {
+		uint8_t raw = m->reasons.list[s->reason].raw;
+
+		out[s->reason].ns += s->ns;
+		out[s->reason].count += s->count;
+		if (raw == s->reason)
+			continue;
+		out[raw].ns += s->ns;
+		out[raw].count += s->count;
+	}
+}
+
+/* In the order of the names: retries and other captures say the same bytes. */
+static void add_reasons(struct attrs *a, const struct mapper *m, const struct reason_sum *sums,
+			enum reason_key family)
+{
+	struct sum sum[MAX_REASONS] = { { 0 } };
+
+	spread(m, sums, sum);
+	for (size_t k = 0; k < m->reasons.n; k++) {
+		uint8_t i = m->reasons.order[k];
+		const struct reason *r = &m->reasons.list[i];
+
+		/* What a goroutine of another trace worked for decides on its details. */
+		if (family == REASON_KEY_CRITICAL && r->detail && r->detail != DETAIL_COND)
+			continue;
+		if (sum[i].ns)
+			attrs_named(a, r->keys[family], (int64_t)sum[i].ns);
+		if (sum[i].count)
+			attrs_named(a, r->keys[REASON_KEY_COUNT], (int64_t)sum[i].count);
+	}
+}
+
+/* Of a task: its critical path; of a wait: what the waker did meanwhile. */
+static void add_path(struct attrs *a, const struct mapper *m, const struct node *n)
+{
+	static const enum attribute_key keys[2][N_BUDGET_PARTS] = {
+		{ [PART_RUNNING] = KEY_CRITICAL_RUNNING,
+		  [PART_RUNNABLE] = KEY_CRITICAL_RUNNABLE,
+		  [PART_SYSCALL] = KEY_CRITICAL_SYSCALL,
+		  [PART_BLOCKED] = KEY_CRITICAL_BLOCKED },
+		{ [PART_RUNNING] = KEY_WAKER_RUNNING,
+		  [PART_RUNNABLE] = KEY_WAKER_RUNNABLE,
+		  [PART_SYSCALL] = KEY_WAKER_SYSCALL,
+		  [PART_BLOCKED] = KEY_WAKER_BLOCKED },
+	};
+	bool waker = n->kind == NODE_WAIT;
+
+	for (int i = 0; i < N_BUDGET_PARTS; i++)
+		attrs_sum(a, keys[waker][i], n->path->sums.ns[i]);
+	add_reasons(a, m, n->path->sums.reasons, waker ? REASON_KEY_WAKER : REASON_KEY_CRITICAL);
+	attrs_sum(a, waker ? KEY_WAKER_UNKNOWN : KEY_CRITICAL_UNKNOWN, n->path->unknown_ns);
+	if (!waker)
+		attrs_sum(a, KEY_CRITICAL_OTHERS, n->path->others_ns);
+}
+
+static void add_budget(struct attrs *a, const struct mapper *m, const struct budget *b)
+{
+	static const struct {
+		enum attribute_key ns, count;
+	} keys[PART_ABSENT] = {
+		[PART_RUNNING] = { KEY_TIME_RUNNING, KEY_COUNT_RUNNING },
+		[PART_RUNNABLE] = { KEY_TIME_RUNNABLE, KEY_COUNT_RUNNABLE },
+		[PART_SYSCALL] = { KEY_TIME_SYSCALL, KEY_COUNT_SYSCALL },
+		[PART_ASSIST] = { KEY_TIME_ASSIST, KEY_COUNT_ASSIST },
+		[PART_BLOCKED] = { KEY_TIME_BLOCKED, KEY_COUNT_BLOCKED },
+	};
+
+	for (int i = 0; i < PART_ABSENT; i++) {
+		/* That it did not run at all is worth telling. */
+		if (b->ns[i] || i == PART_RUNNING)
+			attrs_int(a, keys[i].ns, (int64_t)b->ns[i]);
+		attrs_sum(a, keys[i].count, b->count[i]);
+	}
+	attrs_sum(a, KEY_TIME_ABSENT, b->ns[PART_ABSENT]);
+	add_reasons(a, m, b->reasons, REASON_KEY_TIME);
+}
+
+/* The time of those who worked for a task or region; of a capture, of those who did for none. */
+static void add_times(struct attrs *a, const struct mapper *m, const struct node *n)
+{
+	if (n->kind == NODE_CAPTURE)
+		add_budget(a, m, &m->outside);
+	if (!n->budget)
+		return;
+	attrs_int(a, KEY_GOROUTINES, n->n_goroutines);
+	add_budget(a, m, n->budget);
+	attrs_sum(a, KEY_TIME_STW, n->stw_ns);
 }
 
 static void add_capture(struct attrs *a, const struct mapper *m)
 {
-	add_int(a, SLICE("flightspan.capture.events"), (int64_t)m->sum.events);
-	add_int(a, SLICE("flightspan.capture.generations"), (int64_t)m->sum.generations);
+	attrs_int(a, KEY_CAPTURE_EVENTS, (int64_t)m->sum.events);
+	attrs_int(a, KEY_CAPTURE_GENERATIONS, (int64_t)m->sum.generations);
 	if (m->opt.source.len)
-		add_str(a, m, SLICE("flightspan.capture.source"), m->opt.source);
+		attrs_str(a, KEY_CAPTURE_SOURCE, m->opt.source);
 	if (m->damage[0])
-		add_str(a, m, SLICE("flightspan.capture.damage"), slice_str(m->damage));
+		attrs_str(a, KEY_CAPTURE_DAMAGE, slice_str(m->damage));
 }
 
 /* Good until the next call. */
 static struct slice name_of(struct mapper *m, const struct node *n)
 {
 	if (n->kind == NODE_WAIT)
-		return reason_of(&n->wait);
+		return reason_of(m, &n->wait)->name;
 	if (!n->adopted)
 		return pooled_slice(n->name);
 	/* The application's own span has the plain name. */
@@ -101,10 +216,10 @@ static struct slice name_of(struct mapper *m, const struct node *n)
 	return m->name.failed ? pooled_slice(n->name) : buf_view(&m->name);
 }
 
-static struct slice event_name_of(const struct pending *p)
+static struct slice event_name_of(const struct mapper *m, const struct pending *p)
 {
 	if (!p->message)
-		return reason_of(&p->wait);
+		return reason_of(m, &p->wait)->name;
 	return p->category ? pooled_slice(p->category) : SLICE("log");
 }
 
@@ -122,18 +237,22 @@ static void make_events(const struct mapper *m, const struct node *n)
 
 	for (size_t i = 0; i < n->n_events; i++) {
 		const struct pending *p = &n->events[i];
-		struct attrs *a = &m->attr_scratch[i];
+		struct attrs a = { .list = &m->attr_scratch[i * MAX_EVENT_ATTRS],
+				   .max = MAX_EVENT_ATTRS,
+				   .text_max = m->opt.attribute_length };
 
-		a->n = 0;
 		if (p->message)
-			add_str(a, m, SLICE("message"), pooled_slice(p->message));
+			attrs_str(&a, KEY_MESSAGE, pooled_slice(p->message));
 		else
-			add_wait(a, m, &p->wait, p->goroutine);
+			add_wait(&a, m, &p->wait, p->goroutine);
+		if (!p->message && p->wait.told)
+			add_waker_span(&a, n, &p->wait, m->hex[i]);
+		attrs_sum(&a, KEY_CUT_ATTRIBUTES, a.n_cut);
 		out[i] = (struct span_event){
 			.time_unix_ns = wall_time(n, p->time),
-			.name = event_name_of(p),
-			.attrs = a->list,
-			.n_attrs = a->n,
+			.name = event_name_of(m, p),
+			.attrs = a.list,
+			.n_attrs = a.n,
 		};
 	}
 	qsort(out, n->n_events, sizeof(*out), by_time);
@@ -152,31 +271,7 @@ static void count(struct mapper *m, const struct node *n)
 	m->sum.traces += n->kind == NODE_TASK && n == n->trace->nodes[0] && !n->trace->id_fixed;
 }
 
-/*
- * Is a function of the standard library? Its import paths begin with one of these;
- * others begin with a domain, a module's name or "main".
- */
-static bool is_standard(struct slice func)
-{
-	static const char *const roots[] = {
-		"runtime", "sync",    "internal", "net",      "io",    "os",	  "bufio",
-		"time",	   "syscall", "context",  "crypto",   "fmt",   "log",	  "database",
-		"iter",	   "reflect", "encoding", "compress", "bytes", "strings", "vendor",
-	};
-	size_t n = 0;
-
-	while (n < func.len && func.ptr[n] != '/' && func.ptr[n] != '.')
-		n++;
-	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++)
-		if (slice_is((struct slice){ func.ptr, n }, roots[i]))
-			return true;
-	return false;
-}
-
-/*
- * The function that tells a person most: the innermost one of the program itself,
- * or in a stack of the standard library alone the outermost one.
- */
+/* The function that tells a person most: a stack begins with it, or ends with it. */
 static void own_frame(const struct pooled *stack, char *out, size_t size)
 {
 	struct slice rest = pooled_slice(stack), best = { NULL, 0 };
@@ -187,7 +282,7 @@ static void own_frame(const struct pooled *stack, char *out, size_t size)
 		struct slice line = { rest.ptr, nl ? (size_t)(nl - rest.ptr) : rest.len };
 
 		if (line.len && line.ptr[0] != '\t') {
-			own = !is_standard(line);
+			own = stack->own;
 			best = line;
 		}
 		if (!nl)
@@ -214,7 +309,7 @@ static void note_slowest(struct mapper *m, const struct node *n)
 	if (!w->stopped)
 		return;
 	m->sum.slowest.wait_ns = (uint64_t)(w->ready - w->stopped);
-	log_escape(reason_of(w), m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
+	log_escape(reason_of(m, w)->name, m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
 	own_frame(w->stack, m->sum.slowest.where, sizeof(m->sum.slowest.where));
 	own_frame(w->waker_stack, m->sum.slowest.waker, sizeof(m->sum.slowest.waker));
 }
@@ -230,7 +325,7 @@ static enum span_scope scope_of(const struct node *n)
 static bool add_link(const struct node *n, struct span_link *link)
 {
 	link->flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
-	if (n->kind == NODE_WAIT && n->wait.has_waker_span) {
+	if (n->kind == NODE_WAIT && n->wait.has_waker_span && !n->wait.unlinked) {
 		memcpy(link->trace_id, n->wait.waker_trace, TRACE_ID_BYTES);
 		memcpy(link->span_id, n->wait.waker_span, SPAN_ID_BYTES);
 		return true;
@@ -257,48 +352,80 @@ static void add_capture_links(const struct mapper *m, struct span *s)
 	s->dropped_links = (uint32_t)m->n_unlinked;
 }
 
-enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
+/* The span that the node is; it and *link borrow the mapper's scratch memory. */
+static void make_span(struct mapper *m, const struct node *n, struct span_link *link,
+		      struct span *s)
 {
 	static const char *const kinds[] = { [NODE_TASK] = "task",
 					     [NODE_REGION] = "region",
 					     [NODE_WAIT] = "wait",
 					     [NODE_RANGE] = "runtime",
 					     [NODE_CAPTURE] = "capture" };
-	struct span_link link = { .flags = 0 };
-	struct attrs a = { .n = 0 };
-	struct span s = { .scope = scope_of(n) };
+	struct attrs a = { .list = m->span_attrs,
+			   .max = MAX_SPAN_ATTRS,
+			   .text_max = m->opt.attribute_length };
 
-	add_str(&a, m, SLICE("flightspan.kind"), slice_str(kinds[n->kind]));
+	*s = (struct span){ .scope = scope_of(n) };
+	attrs_str(&a, KEY_KIND, slice_str(kinds[n->kind]));
 	if (n->kind == NODE_WAIT)
 		add_wait(&a, m, &n->wait, n->goroutine);
 	else
 		add_node(&a, n);
+	if (n->kind == NODE_WAIT && n->wait.has_waker_span)
+		add_waker_span(&a, n, &n->wait, m->hex[m->opt.events_per_span]);
+	add_times(&a, m, n);
+	if (n->path)
+		add_path(&a, m, n);
+	if (n->kind == NODE_WAIT && n->path)
+		explain(m, n, &a);
+	if (n->critical)
+		attrs_true(&a, KEY_CRITICAL);
 	if (n->kind == NODE_CAPTURE)
 		add_capture(&a, m);
-	add_cut(&a, m, n);
+	add_cut(&a, n);
 	if (!clock_of(n)->recorded)
-		add_str(&a, m, SLICE("flightspan.clock"), SLICE("file time"));
-	if (n->trace->nodes && n == n->trace->nodes[0] && n->trace->left_out)
-		add_int(&a, SLICE("flightspan.dropped_spans"), (int64_t)n->trace->left_out);
+		attrs_str(&a, KEY_CLOCK, SLICE("file time"));
+	if (n->trace->nodes && n == n->trace->nodes[0])
+		attrs_sum(&a, KEY_DROPPED_SPANS, n->trace->left_out);
+	attrs_sum(&a, KEY_DROPPED_EVENTS, n->dropped_events);
+	attrs_sum(&a, KEY_CUT_ATTRIBUTES, a.n_cut);
 	make_events(m, n);
-	if (add_link(n, &link)) {
-		s.links = &link;
-		s.n_links = 1;
+	*link = (struct span_link){ .flags = 0 };
+	if (add_link(n, link)) {
+		s->links = link;
+		s->n_links = 1;
 	}
 	if (n->kind == NODE_CAPTURE)
-		add_capture_links(m, &s);
-	memcpy(s.trace_id, trace_id_of(n), TRACE_ID_BYTES);
-	memcpy(s.span_id, n->span_id, SPAN_ID_BYTES);
-	memcpy(s.parent_id, n->parent_id, SPAN_ID_BYTES);
-	s.name = name_of(m, n);
-	s.start_unix_ns = wall_time(n, n->start);
-	s.end_unix_ns = wall_time(n, n->end);
-	s.flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
-	s.attrs = a.list;
-	s.n_attrs = a.n;
-	s.events = m->event_scratch;
-	s.n_events = n->n_events;
-	s.dropped_events = n->dropped_events;
+		add_capture_links(m, s);
+	memcpy(s->trace_id, trace_id_of(n), TRACE_ID_BYTES);
+	memcpy(s->span_id, n->span_id, SPAN_ID_BYTES);
+	memcpy(s->parent_id, n->parent_id, SPAN_ID_BYTES);
+	s->name = name_of(m, n);
+	s->start_unix_ns = wall_time(n, n->start);
+	s->end_unix_ns = wall_time(n, n->end);
+	s->flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
+	s->attrs = a.list;
+	s->n_attrs = a.n;
+	s->events = m->event_scratch;
+	s->n_events = n->n_events;
+	s->dropped_events = n->dropped_events;
+}
+
+size_t node_bytes(struct mapper *m, const struct node *n)
+{
+	struct span_link link;
+	struct span s;
+
+	make_span(m, n, &link, &s);
+	return span_bytes(&s);
+}
+
+enum status node_emit(struct mapper *m, const struct node *n, struct err *err)
+{
+	struct span_link link;
+	struct span s;
+
+	make_span(m, n, &link, &s);
 	count(m, n);
 	note_slowest(m, n);
 	return m->sink.emit(m->sink.arg, &s, err);

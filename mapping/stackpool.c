@@ -30,10 +30,17 @@ void stackpool_new_generation(struct stackpool *p)
 	map_clear(&p->by_id);
 }
 
-enum status stackpool_text(struct stackpool *p, struct slice text, const struct pooled **out,
-			   struct err *err)
+/* Two stacks may have the same text by what was cut off; they differ then in this. */
+static uint64_t seed_of(const struct pooled *what)
 {
-	uint64_t hash = XXH3_64bits(text.len ? text.ptr : (const uint8_t *)"", text.len);
+	return (uint64_t)what->detail << 2 | (uint64_t)what->cut << 1 | what->own;
+}
+
+static enum status put(struct stackpool *p, struct slice text, const struct pooled *what,
+		       const struct pooled **out, struct err *err)
+{
+	uint64_t hash = XXH3_64bits_withSeed(text.len ? text.ptr : (const uint8_t *)"", text.len,
+					     seed_of(what));
 	struct pooled *have = map_get(&p->by_hash, hash);
 	enum status st;
 
@@ -48,6 +55,7 @@ enum status stackpool_text(struct stackpool *p, struct slice text, const struct 
 	have = mem_alloc(sizeof(*have) + text.len);
 	if (!have)
 		return err_nomem(err, "a stack's text");
+	*have = *what;
 	have->len = text.len;
 	if (text.len)
 		memcpy(have->text, text.ptr, text.len);
@@ -61,14 +69,24 @@ enum status stackpool_text(struct stackpool *p, struct slice text, const struct 
 	return ST_OK;
 }
 
-static void spell(struct stackpool *p, struct stack s)
+enum status stackpool_text(struct stackpool *p, struct slice text, const struct pooled **out,
+			   struct err *err)
+{
+	struct pooled plain = { .len = text.len };
+
+	return put(p, text, &plain, out, err);
+}
+
+/* Append the frames of the program, or those of the standard library; false: cut. */
+static bool spell_part(struct stackpool *p, struct stack s, bool standard)
 {
 	struct frame f;
 
-	buf_clear(&p->scratch);
 	while (stack_next(&s, &f)) {
 		size_t before = p->scratch.len;
 
+		if (gofunc_is_standard(f.func) != standard)
+			continue;
 		buf_slice(&p->scratch, f.func);
 		buf_str(&p->scratch, "\n\t");
 		buf_slice(&p->scratch, f.file);
@@ -79,9 +97,26 @@ static void spell(struct stackpool *p, struct stack s)
 		if (p->scratch.len > p->max_text) {
 			p->scratch.len =
 				before ? before : utf8_cut(buf_view(&p->scratch), p->max_text).len;
-			break;
+			return false;
 		}
 	}
+	return true;
+}
+
+static void spell(struct stackpool *p, struct stack s, struct pooled *what)
+{
+	struct detail_scan scan = { .beyond = false };
+	struct stack frames = s;
+	struct frame f;
+
+	buf_clear(&p->scratch);
+	while (stack_next(&frames, &f))
+		detail_scan_frame(&scan, f.func);
+	what->detail = (uint8_t)detail_scan_result(&scan);
+	what->cut = !spell_part(p, s, false);
+	what->own = p->scratch.len > 0;
+	if (!what->cut)
+		what->cut = !spell_part(p, s, true);
 }
 
 enum status stackpool_stack(struct stackpool *p, const struct event *ev, const struct pooled **out,
@@ -89,16 +124,17 @@ enum status stackpool_stack(struct stackpool *p, const struct event *ev, const s
 {
 	uint64_t id = event_stack_id(ev);
 	struct pooled *have = id ? map_get(&p->by_id, id) : NULL;
+	struct pooled what = { .len = 0 };
 	struct stack s;
 	enum status st;
 
 	*out = have;
 	if (have || !event_stack(ev, &s))
 		return ST_OK;
-	spell(p, s);
+	spell(p, s, &what);
 	st = buf_status(&p->scratch, "a stack's text", err);
 	if (!st)
-		st = stackpool_text(p, buf_view(&p->scratch), out, err);
+		st = put(p, buf_view(&p->scratch), &what, out, err);
 	if (!st && *out)
 		st = map_put(&p->by_id, id,
 			     (void *)(uintptr_t)*out, // NOLINT(performance-no-int-to-ptr)

@@ -5,8 +5,9 @@
  * that spelled its stack are gone. So each stack is spelled once per generation
  * and id, and equal texts are one object for good. A program has few distinct
  * stacks; should they exceed the maximum, further ones are left out and counted.
- * The text is what `code.stacktrace` carries: "func\n\tfile:line\n", leaf first,
- * cut at a frame's end within the attribute length.
+ * The text is what `code.stacktrace` carries: "func\n\tfile:line\n", the frames of
+ * the program first, then those of the standard library, each leaf first, cut at
+ * a frame's end within the attribute length: what is cut off tells least.
  */
 #ifndef MAPPING_STACKPOOL_H
 #define MAPPING_STACKPOOL_H
@@ -14,6 +15,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "collector/trace/event.h"
+#include "mapping/gofunc.h"
 
 struct stackpool {
 	struct map by_id;   /* of the current generation: stack id -> struct pooled */
@@ -27,6 +29,9 @@ struct stackpool {
 /* A text for good: freed with the pool. */
 struct pooled {
 	size_t len;
+	uint8_t detail; /* enum wait_detail: what a stack says of the wait */
+	bool cut;	/* a stack that had more frames */
+	bool own;	/* a stack that begins with a frame of the program */
 	uint8_t text[];
 };
 

@@ -48,6 +48,7 @@ static enum status new_continued(struct mapper *m, const struct recent_task *sen
 	if (st)
 		return st;
 	t->id_fixed = true;
+	t->continued = true;
 	t->unsampled = sent->unsampled;
 	memcpy(t->id, sent->trace_id, TRACE_ID_BYTES);
 	st = node_new(m, t, kind, NULL, start, id_time, out, err);
@@ -150,7 +151,9 @@ enum status map_task_begin(struct mapper *m, const struct event *ev, struct err 
 	st = open_task(m, n, id, event_name(ev), err);
 	if (!st && known)
 		st = context_apply(m, n, &context, err);
-	return st ? st : goroutine_push(g, n, err);
+	if (!st)
+		st = goroutine_push(g, n, err);
+	return st ? st : account_move(m, g, ev->time, err);
 }
 
 enum status map_task_end(struct mapper *m, const struct event *ev, struct err *err)
@@ -181,6 +184,8 @@ enum status map_task_end(struct mapper *m, const struct event *ev, struct err *e
 		r->node = (struct handle){ NULL, 0 };
 	n->id_end = ev->wire_time;
 	st = idset_add(&m->ended, id, err);
+	if (!st && g)
+		st = critical_path(m, n, g, ev->time, err);
 	return st ? st : node_end(m, n, ev->time, err);
 }
 
@@ -253,7 +258,11 @@ enum status map_region_begin(struct mapper *m, const struct event *ev, struct er
 	if (st)
 		return st;
 	node_identify(m, n);
-	return goroutine_push(g, n, err);
+	st = goroutine_push(g, n, err);
+	/* A region outside every task is no one's work. */
+	if (st || n->task == BACKGROUND_TASK)
+		return st;
+	return account_move(m, g, ev->time, err);
 }
 
 enum status map_region_end(struct mapper *m, const struct event *ev, struct err *err)

@@ -8,31 +8,85 @@ static bool in_flight(const struct goroutine *g)
 	return g->waiting_for != NULL;
 }
 
-/* The goroutine stops: remember why, where, and for which span it was working. */
-static enum status wait_begin(struct mapper *m, struct goroutine *g, const struct event *ev,
-			      struct err *err)
+/* The goroutine stops: remember where, and for which span it was working. */
+static void wait_begin(struct goroutine *g, const struct event *ev, uint8_t reason,
+		       const struct pooled *stack)
 {
-	struct node *n = kept(goroutine_resident(g));
-	struct wait *w = &g->wait;
-	enum status st;
+	struct node *n = kept(g->resident);
 
-	if (!n)
-		return ST_OK;
-	*w = (struct wait){ .stopped = ev->time,
-			    .id_time = ev->wire_time,
-			    .waker = NO_GOROUTINE,
-			    .syscall = ev->to == GO_SYSCALL,
-			    .inherited = !g->n_entries };
-	st = stackpool_text(&m->names, w->syscall ? SLICE("syscall") : event_reason(ev), &w->reason,
-			    err);
-	if (!st && m->opt.stacks)
-		st = stackpool_stack(&m->stacks, ev, &w->stack, err);
-	if (st)
-		return st;
+	g->wait = (struct wait){ .stopped = ev->time,
+				 .id_time = ev->wire_time,
+				 .waker = NO_GOROUTINE,
+				 .stack = stack,
+				 .reason = reason,
+				 .syscall = ev->to == GO_SYSCALL,
+				 .inherited = !g->n_entries };
 	g->waiting_for = n;
 	/* A trace waits for its waits. */
 	n->trace->n_open++;
+}
+
+/* Before it is known who waits for whom: the history that paths lead back through. */
+static enum status follow(struct mapper *m, struct goroutine *g, const struct event *ev,
+			  uint8_t reason, struct err *err)
+{
+	const struct goroutine *by = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
+	struct track *t = &g->track;
+
+	if (ev->to == GO_RUNNING)
+		/* Only a task's path and waits for a task are looked up: the capture has a trace.
+		 */
+		return track_run(&m->history, t, m->n_traces > 1, ev->time, err);
+	if (ev->from == GO_NOT_EXIST)
+		track_stop(t, STOP_BIRTH, REASON_COROUTINE, ev->time);
+	else if (ev->to == GO_WAITING)
+		track_stop(t, STOP_WAIT, reason, ev->time);
+	else if (ev->to == GO_SYSCALL)
+		track_stop(t, STOP_SYSCALL, REASON_SYSCALL, ev->time);
+	else if (ev->from == GO_RUNNING)
+		track_stop(t, STOP_PREEMPTED, REASON_OTHER, ev->time);
+	if (ev->from == GO_NOT_EXIST || ev->from == GO_WAITING)
+		track_ready(t, ev->g, by ? &by->track : NULL, ev->time);
+	else if (ev->from == GO_SYSCALL)
+		track_ready(t, ev->g, NULL, ev->time);
 	return ST_OK;
+}
+
+/* It does not run any more: why, and where if somebody wants to know. */
+static enum status stops(struct mapper *m, struct goroutine *g, const struct event *ev,
+			 struct err *err)
+{
+	const struct pooled *stack = NULL;
+	uint8_t reason = REASON_SYSCALL;
+	enum status st = ST_OK;
+
+	if (ev->to == GO_WAITING && ev->wire == EV_GO_BLOCK)
+		st = reasons_find(&m->reasons, ev->args[0], event_reason(ev), &reason, err);
+	else if (ev->to == GO_WAITING)
+		reason = REASON_COROUTINE;
+	if (!st && g->resident) {
+		st = stackpool_stack(&m->stacks, ev, &stack, err);
+		if (!st && stack)
+			st = reasons_refine(&m->reasons, reason, stack->detail, &reason, err);
+	}
+	if (!st)
+		st = follow(m, g, ev, reason, err);
+	if (!st)
+		st = account_state(m, g, ev->to, reason, ev->time, err);
+	if (!st && g->resident)
+		wait_begin(g, ev, reason, stack);
+	return st;
+}
+
+/*
+ * Does every capture that has the whole trace of the one know the span of the other,
+ * under the same id? Not if that began earlier: a capture may begin in between.
+ */
+static bool is_known_with(const struct node *other, const struct node *one)
+{
+	const struct node *a = top_of(other), *b = top_of(one);
+
+	return a == b || (a->start >= b->start && !a->cut_start && !other->trace->continued);
 }
 
 /* Somebody made it runnable: who, from where, and for which span that one works. */
@@ -48,13 +102,14 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	if (w->syscall)
 		return ST_OK;
 	w->waker = ev->g;
-	if (m->opt.stacks)
-		st = stackpool_stack(&m->stacks, ev, &w->waker_stack, err);
+	st = stackpool_stack(&m->stacks, ev, &w->waker_stack, err);
 	waker = st || ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
-	n = waker ? kept(goroutine_resident(waker)) : NULL;
+	n = waker ? kept(waker->resident) : NULL;
 	if (n) {
 		w->has_waker_span = true;
+		w->told = is_known_with(n, g->waiting_for);
 		w->waker_node = handle_to(n);
+		w->waker_name = n->owns_name ? NULL : n->name;
 		memcpy(w->waker_trace, trace_id_of(n), TRACE_ID_BYTES);
 		memcpy(w->waker_span, n->span_id, SPAN_ID_BYTES);
 	}
@@ -80,7 +135,8 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 	uint64_t length = (uint64_t)(end - w->stopped);
 	enum status st = ST_OK;
 
-	if (length >= m->opt.spans_over_ns) {
+	/* One that is cut may have lasted however long: it has an id of its own that says so. */
+	if (length >= m->opt.spans_over_ns || (cut && length >= m->opt.events_over_ns)) {
 		struct node *leaf;
 
 		st = leaf_new(m, n, NODE_WAIT, w->stopped, end, &leaf, err);
@@ -90,9 +146,12 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 			leaf->task = n->task;
 			leaf->cut_end = cut;
 			leaf->wait = *w;
-			st = link_expect(leaf, err);
+			if (g->track.stop.woken && m->reasons.list[w->reason].held)
+				st = waker_path(m, &g->track.stop, &leaf->path, err);
+			if (!st)
+				st = link_expect(leaf, err);
 		}
-	} else if (length >= m->opt.events_over_ns && !cut && !n->ended) {
+	} else if (length >= m->opt.events_over_ns && !n->ended) {
 		/* Of a span that is over, only what is a span of its own: a capture that ends
 		 * before the wait does must say the same of it. */
 		struct pending p = { .time = w->stopped, .wait = *w, .goroutine = g->id };
@@ -127,12 +186,26 @@ enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err)
 }
 
 /* A new goroutine works for the task that its creator works for. */
-static void born(struct mapper *m, const struct event *ev, struct goroutine *g)
+/* First seen in a state, it has been in it since the capture began. */
+static void first_seen(const struct mapper *m, struct goroutine *g, unsigned int state)
+{
+	static const uint8_t kinds[] = { [GO_RUNNABLE] = STOP_PREEMPTED,
+					 [GO_WAITING] = STOP_WAIT,
+					 [GO_SYSCALL] = STOP_SYSCALL };
+
+	g->state = (uint8_t)state;
+	g->reason = REASON_UNKNOWN;
+	if (state == GO_RUNNABLE || state == GO_WAITING || state == GO_SYSCALL)
+		track_stop(&g->track, kinds[state], REASON_UNKNOWN, m->first_time);
+}
+
+static enum status born(struct mapper *m, const struct event *ev, struct goroutine *g,
+			struct err *err)
 {
 	struct goroutine *creator = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
-	struct node *n = creator ? task_of_node(m, goroutine_resident(creator)) : NULL;
+	struct node *n = creator ? task_of_node(m, creator->resident) : NULL;
 
-	g->inherited = handle_to(n);
+	return account_born(m, g, n, ev->to, ev->time, err);
 }
 
 /* It ended: so do its regions. Nobody will end them any more. */
@@ -145,6 +218,8 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 		st = wait_end(m, g, ev->time, false, err);
 	if (!st)
 		st = context_settle(m, g, err);
+	if (!st)
+		st = account_gone(m, g, ev->time, err);
 	for (size_t i = g->n_entries; !st && i > 0; i--) {
 		struct node *n = handle_get(g->entries[i - 1]);
 
@@ -154,6 +229,8 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 		st = node_end(m, n, ev->time, err);
 	}
 	map_del(&m->goroutines, (uint64_t)g->id);
+	if (!st)
+		return account_bury(m, g, ev->time, err);
 	goroutine_free(g);
 	return st;
 }
@@ -168,19 +245,27 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 	st = goroutine_get(m, ev->id, &g, err);
 	if (st)
 		return st;
+	if (m->opt.metrics)
+		metrics_transition(m, g, ev);
 	if (ev->to == GO_NOT_EXIST)
 		return gone(m, ev, g, err);
-	/* A status event repeats what is known; the first one is no change either. */
-	if (ev->from == ev->to || ev->from == GO_UNDETERMINED)
-		return ST_OK;
-	if (ev->from == GO_NOT_EXIST) {
-		born(m, ev, g);
+	if (ev->from == GO_UNDETERMINED) {
+		first_seen(m, g, ev->to);
 		return ST_OK;
 	}
-	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
-		return wait_begin(m, g, ev, err);
-	if (!in_flight(g))
+	/* A status event repeats what is known: no change. */
+	if (ev->from == ev->to)
 		return ST_OK;
+	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
+		return stops(m, g, ev, err);
+	st = follow(m, g, ev, REASON_UNKNOWN, err);
+	if (st)
+		return st;
+	if (ev->from == GO_NOT_EXIST)
+		return born(m, ev, g, err);
+	st = account_state(m, g, ev->to, REASON_UNKNOWN, ev->time, err);
+	if (st || !in_flight(g))
+		return st;
 	if (ev->to == GO_RUNNABLE)
 		return wait_ready(m, g, ev, err);
 	/* Back from a system call without having lost the proc: ready and running at once. */

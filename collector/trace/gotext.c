@@ -50,10 +50,29 @@ static void quote_rune(struct buf *b, uint32_t rune)
 	}
 }
 
+/* How many bytes at the front stay as they are: most names are plain ASCII. */
+static size_t plain_prefix(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.len && s.ptr[n] >= 0x20 && s.ptr[n] < 0x7f && s.ptr[n] != '"' &&
+	       s.ptr[n] != '\\')
+		n++;
+	return n;
+}
+
 void gotext_escape(struct buf *b, struct slice s)
 {
 	while (s.len) {
-		struct utf8_rune r = utf8_decode(s);
+		size_t plain = plain_prefix(s);
+		struct utf8_rune r;
+
+		buf_add(b, s.ptr, plain);
+		s.ptr += plain;
+		s.len -= plain;
+		if (!s.len)
+			break;
+		r = utf8_decode(s);
 
 		if (!r.valid) {
 			buf_str(b, "\\x");

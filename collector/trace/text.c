@@ -1,6 +1,8 @@
 #include "collector/trace/text.h"
 
+#include "base/limits.h"
 #include "collector/trace/gotext.h"
+#include "collector/trace/tables.h"
 
 static void add_hex(struct buf *b, uint64_t v)
 {
@@ -41,11 +43,22 @@ static void add_value(struct buf *b, const char *key, uint64_t v)
 	buf_str(b, ")}");
 }
 
-static void add_stack(struct buf *b, const char *title, struct stack s)
+void text_stacks_init(struct text_stacks *t)
+{
+	map_init(&t->known, MAX_SPELLED_STACKS, "spelled stacks");
+	buf_init(&t->texts, MAX_SPELLED_BYTES);
+}
+
+void text_stacks_release(struct text_stacks *t)
+{
+	map_release(&t->known);
+	buf_release(&t->texts);
+}
+
+static void spell(struct buf *b, struct stack s)
 {
 	struct frame f;
 
-	buf_str(b, title);
 	while (stack_next(&s, &f)) {
 		buf_u8(b, '\t');
 		buf_slice(b, f.func);
@@ -57,6 +70,41 @@ static void add_stack(struct buf *b, const char *title, struct stack s)
 		buf_u64(b, f.line);
 		buf_u8(b, '\n');
 	}
+}
+
+/* Remember what was spelled from `from` on. Failing is no harm. */
+static void remember(struct text_stacks *t, uint64_t key, const struct buf *b, size_t from)
+{
+	size_t len = b->len - from, at = t->texts.len;
+	struct err ignored = ERR_INIT;
+
+	if (b->failed || !buf_reserve(&t->texts, sizeof(len) + len)) {
+		t->texts.failed = ST_OK;
+		return;
+	}
+	buf_add(&t->texts, &len, sizeof(len));
+	buf_add(&t->texts, b->ptr + from, len);
+	if (map_put(&t->known, key, (void *)(at + 1), // NOLINT(performance-no-int-to-ptr)
+		    &ignored))
+		t->texts.len = at;
+}
+
+static void add_stack(struct buf *b, const char *title, struct stack s, struct text_stacks *t)
+{
+	uint64_t key = s.left ? (uint64_t)(s.at - s.tables->bytes) : 0;
+	size_t at = t && key ? (uintptr_t)map_get(&t->known, key) : 0;
+	size_t len;
+
+	buf_str(b, title);
+	if (at) {
+		memcpy(&len, t->texts.ptr + at - 1, sizeof(len));
+		buf_add(b, t->texts.ptr + at - 1 + sizeof(len), len);
+		return;
+	}
+	at = b->len;
+	spell(b, s);
+	if (t && key)
+		remember(t, key, b, at);
 }
 
 static void add_range(struct buf *b, const struct event *ev)
@@ -86,7 +134,7 @@ static void add_range(struct buf *b, const struct event *ev)
 	buf_u8(b, ']');
 }
 
-static void add_transition(struct buf *b, const struct event *ev)
+static void add_transition(struct buf *b, const struct event *ev, struct text_stacks *t)
 {
 	bool proc = ev->resource == RESOURCE_PROC;
 	struct stack s;
@@ -98,7 +146,7 @@ static void add_transition(struct buf *b, const struct event *ev)
 	buf_str(b, proc ? proc_state_name(ev->to) : go_state_name(ev->to));
 	add_key_quoted(b, " Reason=", event_reason(ev));
 	if (event_transition_stack(ev, &s))
-		add_stack(b, "\nTransitionStack=\n", s);
+		add_stack(b, "\nTransitionStack=\n", s, t);
 }
 
 static void add_experimental(struct buf *b, const struct event *ev)
@@ -131,7 +179,7 @@ static void add_sync(struct buf *b, const struct event *ev)
 }
 
 /* One line of what is special to the event's kind. */
-static void add_details(struct buf *b, const struct event *ev)
+static void add_details(struct buf *b, const struct event *ev, struct text_stacks *stacks)
 {
 	switch (ev->kind) {
 	case EVENT_SYNC:
@@ -168,7 +216,7 @@ static void add_details(struct buf *b, const struct event *ev)
 		add_key_quoted(b, " Message=", event_log_message(ev));
 		break;
 	case EVENT_STATE_TRANSITION:
-		add_transition(b, ev);
+		add_transition(b, ev, stacks);
 		break;
 	case EVENT_EXPERIMENTAL:
 		add_experimental(b, ev);
@@ -178,18 +226,22 @@ static void add_details(struct buf *b, const struct event *ev)
 	}
 }
 
-void text_event(struct buf *b, const struct event *ev)
+void text_event(struct buf *b, const struct event *ev, struct text_stacks *stacks)
 {
 	struct stack s;
 
+	if (stacks && ev->kind == EVENT_SYNC) {
+		map_clear(&stacks->known);
+		buf_clear(&stacks->texts);
+	}
 	add_key_i64(b, "M=", ev->m);
 	add_key_i64(b, " P=", ev->p);
 	add_key_i64(b, " G=", ev->g);
 	buf_u8(b, ' ');
 	buf_str(b, event_kind_name(ev->kind));
 	add_key_i64(b, " Time=", ev->time);
-	add_details(b, ev);
+	add_details(b, ev, stacks);
 	if (event_stack(ev, &s))
-		add_stack(b, "\nStack=\n", s);
+		add_stack(b, "\nStack=\n", s, stacks);
 	buf_u8(b, '\n');
 }

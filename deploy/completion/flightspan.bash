@@ -30,7 +30,7 @@ _flightspan()
 			return
 			;;
 		esac
-		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --again --strict -q --quiet --help"
+		options="-c --config -o --output --format --endpoint --protocol --compression --retry-for --again --metrics --strict -q --quiet --help"
 		;;
 	queue)
 		if [ "$COMP_CWORD" -eq 2 ]; then

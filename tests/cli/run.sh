@@ -285,7 +285,7 @@ closed()
 	check "$1 into a closed pipe: status $(cat status)" [ "$(cat status)" = 1 ]
 	check "$1 into a closed pipe says: $(cat err)" [ "$(cat err)" = "$says" ]
 }
-closed "$E cannot write standard output: Broken pipe" convert demo.trace.zst
+closed "$E demo.trace.zst: cannot write standard output: Broken pipe" convert demo.trace.zst
 closed "$E demo.trace.zst: cannot write to standard output: Broken pipe" dump demo.trace.zst
 
 # Every good trace converts into spans that hang together.

@@ -121,6 +121,9 @@ for i in "${!versions[@]}"; do
 done >"$WORK/comparisons"
 in_turn "$HERE/compare.sh" "$WORK/comparisons"
 
+wanted=$(wc -l <"$WORK/comparisons")
+got=$(grep -cE '^(ok|FAIL) (parsed|wire) ' "$results")
+[ "$got" -eq "$wanted" ] || echo "FAIL $wanted comparisons were wanted, $got made" >>"$results"
 grep '^FAIL' "$results"
 failed=$(grep -c '^FAIL' "$results")
 for version in "${versions[@]}"; do

@@ -196,6 +196,18 @@ arrives_in_batches() {
 	arrives "$@" && [ "$(wc -l <"$dir/got.jsonl")" -gt 1 ]
 }
 
+# metrics PROTOCOL FILE...
+metrics_arrive() {
+	local protocol=$1 to=$url
+	shift
+	[ "$protocol" != grpc ] || to=http://127.0.0.1:$grpc
+	start_collector "$dir/got.jsonl" && convert -q --metrics -o "$dir/sent.jsonl" "$@" &&
+		convert -q --metrics --protocol "$protocol" --endpoint "$to" "$@" && stop_collector &&
+		grep -v resourceMetrics "$dir/sent.jsonl" >"$dir/spans.jsonl" &&
+		diff_spans -once "$dir/spans.jsonl" "$dir/got.jsonl" &&
+		timeout 60 python3 tests/e2e/metrics.py "$dir/sent.jsonl" "$dir/got.jsonl.metrics"
+}
+
 file_and_collector_at_once() {
 	start_collector "$dir/got.jsonl" && convert -q -o "$dir/sent.jsonl" --endpoint "$url" $demo &&
 		diff_spans -once "$dir/sent.jsonl" "$dir/got.jsonl"
@@ -401,6 +413,8 @@ check "the configuration's exporters" config_exporters "$tmp/big.trace"
 check "an altered span is found" difference_is_found
 check "all of tests/data/good at once" arrives tests/data/good/*
 check "many batches" arrives_in_batches "$tmp/big.trace"
+check "metrics" metrics_arrive http/protobuf $demo tests/data/good/gc-go1.26.trace.zst
+check "metrics over gRPC" metrics_arrive grpc $demo
 check "file and Collector at once" file_and_collector_at_once
 check "protobuf file, demo" protobuf_file $demo
 check "protobuf file, tests/data/good" protobuf_file tests/data/good/*

@@ -13,7 +13,7 @@ base       base/.*
 config     (base|config)/.*
 collector  (base|config|collector)/.*
 mapping    (base|config|mapping)/.*|collector/trace/event\.h
-exporter   (base|config|exporter)/.*|mapping/span\.h|[a-z_]*\.pb-c\.h
+exporter   (base|config|exporter)/.*|mapping/(span|metric)\.h|[a-z_]*\.pb-c\.h
 cli        (base|config|collector|mapping|exporter|cli)/.*
 RULES
 }

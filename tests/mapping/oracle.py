@@ -7,7 +7,7 @@ DUMP.txt is what `dump` prints (proven elsewhere to be Go's own text), SPANS.jso
 what `convert` wrote of the same trace with limits that drop nothing. Everything
 is kept in memory and looked up plainly: tasks, regions, logs and waits by the
 rules of docs/mapping.md. The two must agree as multisets of spans with their
-names, times, parents, cuts and events. TRACE is looked at for its time alone,
+names, times, parents, cuts, events and time budgets (twin_time.py). TRACE is looked at for its time alone,
 which a trace without clocks is anchored to. A span that was over the exporter's
 size has lost events and is compared without them. Prints what differs; exit
 status 1 then.
@@ -19,13 +19,16 @@ import re
 import sys
 from datetime import datetime, timezone
 
+import twin_time
+
 SPANS_OVER, EVENTS_OVER = 1_000_000, 10_000
 HEAD = re.compile(r'M=(-?\d+) P=(-?\d+) G=(-?\d+) (\w+) Time=(-?\d+)(.*)')
 TASK = re.compile(r' ID=(\d+) Parent=(\d+) Type=(".*")$')
 REGION = re.compile(r' Task=(\d+) Type=(".*")$')
 LOG = re.compile(r' Task=(\d+) Category=("(?:[^"\\]|\\.)*") Message=(".*")$')
 GO = re.compile(r' GoID=(-?\d+) (\w+)->(\w+) Reason=(".*")$')
-RANGE = re.compile(r' Name=(".*") Scope=')
+RANGE = re.compile(r' Name=(".*") Scope=(?:Goroutine\((\d+)\))?')
+FRAME = re.compile(r'\t(\S.*) @ 0x[0-9a-f]+$')
 SYNC = re.compile(r' N=\d+ Trace=(-?\d+) Mono=\d+ Wall=(\S+)$')
 NO_TASK = 2 ** 64 - 1
 CATEGORIES = 'otel.traceparent', 'traceparent'
@@ -70,6 +73,47 @@ def wall_ns(text):
     return int(t.timestamp()) * 10 ** 9 + int((m[2] or '0').ljust(9, '0'))
 
 
+LOCKS = {'Mutex': 'mutex', 'RWMutex': 'rwmutex', 'rlocker': 'rwmutex', 'WaitGroup': 'waitgroup',
+         'Once': 'once'}
+HTTP = re.compile(r'net/http\.\(\*(persistConn|Transport|Client|http2\w+)\)|'
+                  r'golang\.org/x/net/http2\.\(\*(Transport|ClientConn|clientConnReadLoop|clientStream)\)')
+POLL = re.compile(r'internal/poll\.\(\*FD\)\.(?:Raw|P)?(Read|read|Write|write|Accept)')
+
+
+def refine(word, stack):
+    """What the stack (functions, leaf first) adds to the runtime's word, or None."""
+    if word == 'sync':
+        found = None
+        for f in stack:
+            m = re.match(r'(?:internal/)?sync\.(?:\(\*(\w+)\))?', f)
+            if not m:
+                break
+            found = LOCKS.get(m[1], found)
+        return found
+    http = any(HTTP.match(f) for f in stack)
+    if word == 'select':
+        return 'http client' if http else None
+    if word != 'network':
+        return None
+    polls = [POLL.match(f)[1].lower() for f in stack if POLL.match(f)]
+    if 'accept' in polls:
+        return 'accept'
+    if any(re.match(r'net\.(\(\*netFD\)\.(connect|dial)|\(\*(sysDialer|Dialer)\))', f) for f in stack):
+        return 'dial'
+    if any(re.match(r'crypto/tls\.\(\*Conn\)\.[hH]andshake', f) for f in stack):
+        return 'tls'
+    if http:
+        return 'http client'
+    if any(f.startswith('crypto/tls.(*Conn)') for f in stack):
+        return 'tls'
+    return polls[0] if polls else None
+
+
+def wait_name(word, on):
+    word = 'sync' if word == 'sync.(*Cond).Wait' else word
+    return f'{word} {on}' if on else word
+
+
 class Span:
     def __init__(self, kind, name, start, parent, offset, goroutine, task):
         self.kind, self.plain_name, self.start, self.parent = kind, name, start, parent
@@ -86,6 +130,10 @@ class Span:
     @property
     def name(self):
         return 'runtime: ' + self.plain_name if self.app else self.plain_name
+
+    def app_trace(self):
+        """The trace id of the application's trace that it is in, or None."""
+        return self.app[1] if self.app else self.parent.app_trace() if self.parent else None
 
     def above(self):
         if self.app:
@@ -105,7 +153,7 @@ class Span:
 
 class Goroutine:
     def __init__(self):
-        self.entries, self.inherited, self.wait = [], None, None
+        self.entries, self.inherited, self.wait, self.life = [], None, None, None
         self.context = None  # a log of a traceparent: whose is it?
 
     def regions(self):
@@ -125,13 +173,21 @@ class Mapping:
         self.goroutines = collections.defaultdict(Goroutine)
         self.offset, self.first, self.last, self.capture = None, None, None, None
         self.gc = self.stw = None
+        self.lives, self.stops = [], []
+
+    def goroutine(self, goid):
+        g = self.goroutines[goid]
+        if not g.life:
+            g.life = twin_time.Life(self.first)
+            self.lives.append(g.life)
+        return g
 
     def span(self, kind, name, start, parent, goroutine=None, task=None):
         s = Span(kind, name, start, parent, self.offset, goroutine, task)
         self.spans.append(s)
         return s
 
-    def event(self, g, kind, time, rest):
+    def event(self, g, kind, time, rest, stack):
         self.last = time
         if kind == 'Sync':
             m = SYNC.match(rest)
@@ -157,9 +213,25 @@ class Mapping:
                 self.log(g, *log)
         elif kind == 'StateTransition' and rest.startswith(' GoID='):
             m = GO.match(rest)
-            self.transition(g, time, int(m[1]), m[2], m[3], unquote(m[4]))
+            self.transition(g, time, int(m[1]), m[2], m[3], unquote(m[4]), stack)
         elif kind.startswith('Range'):
-            self.range(g, kind, time, unquote(RANGE.match(rest)[1]))
+            m = RANGE.match(rest)
+            self.range(g, kind, time, unquote(m[1]))
+            if unquote(m[1]) == 'GC mark assist':
+                self.assist(int(m[2]), kind, time)
+
+    def assist(self, goid, kind, time):
+        life = self.goroutine(goid).life
+        was, life.assists = life.assists, kind != 'RangeEnd'
+        if was == life.assists:
+            return
+        if kind == 'RangeActive':  # since it was first seen
+            life.states = [(t, 'gc_assist' if p == 'running' else p, r) for t, p, r in life.states]
+        elif life.states[-1][1] in ('running', 'gc_assist'):
+            t, part, reason = life.states[-1]
+            if was:
+                life.states[-1] = (t, part, 'ends')
+            life.enter(time, 'running' if was else 'gc_assist')
 
     def log(self, g, task, time, category, message):
         self.place(g, task).events[category or 'log', time, message] += 1
@@ -184,10 +256,19 @@ class Mapping:
         s = self.span('task', name, time, above, g, task)
         if context:
             s.app = context[0]
+            # In another trace than its parent, it is none of that one's business.
+            if s.parent and s.parent.app_trace() != s.app[1]:
+                s.parent = None
         elif parent != NO_TASK and not above:
             s.lost = parent
         self.tasks[task] = self.open_tasks[task] = s
-        self.goroutines[g].entries.append(s)
+        self.push(g, s)
+
+    def push(self, g, s):
+        g = self.goroutine(g)
+        g.entries.append(s)
+        if s.task != 0:
+            g.life.entries.append((s.start, s))
 
     def cut_task(self, task):
         s = self.span('task', 'unknown task', self.first, None, None, task)
@@ -217,8 +298,7 @@ class Mapping:
 
     def RegionBegin(self, g, time, task, name):
         self.settle(g)
-        s = self.span('region', name, time, self.place(g, task), g, task)
-        self.goroutines[g].entries.append(s)
+        self.push(g, self.span('region', name, time, self.place(g, task), g, task))
 
     def RegionEnd(self, g, time, task, name):
         self.settle(g)
@@ -229,38 +309,51 @@ class Mapping:
         s = self.span('region', name, self.first, self.place(g, task), g, task)
         s.cut_start, s.end = True, time
 
-    def transition(self, by, time, goid, old, new, reason):
-        g = self.goroutines[goid]
+    def transition(self, by, time, goid, old, new, word, stack):
+        g = self.goroutine(goid)
+        on = refine(word, stack) if g.resident() else None
+        part = twin_time.PARTS.get(new)
+        if part == 'running' and g.life.assists:
+            part = 'gc_assist'
         if new == 'NotExist':
             if g.wait:
                 self.finish_wait(goid, time, False)
             self.settle(goid)
             for s in g.regions():
                 s.end, s.cut_end = time, True
+            g.life.end = time
             del self.goroutines[goid]
-        elif old == new or old == 'Undetermined':
+        elif old == 'Undetermined':
+            g.life.first_seen(part)
+        elif old == new:
             pass
         elif old == 'NotExist':
             creator = self.goroutines[by].resident() if by != -1 else None
             if creator and creator.kind == 'region':
                 creator = self.open_tasks.get(creator.task)
-            g.inherited = creator
+            g.inherited = g.life.inherited = creator
+            g.life.start, g.life.born = time, True
+            g.life.states = [(time, part, 'coroutine switch')]
         elif old == 'Running' and new in ('Waiting', 'Syscall'):
             resident = g.resident()
+            word = 'syscall' if new == 'Syscall' else word or 'coroutine switch'
+            g.life.enter(time, part, (word, on) if on else word)
             if resident:
-                name = 'syscall' if new == 'Syscall' else reason or 'coroutine switch'
-                g.wait = [resident, name, time]
-        elif g.wait and new != 'Runnable':
-            self.finish_wait(goid, time, False)
+                on = 'cond' if word == 'sync.(*Cond).Wait' else on
+                g.wait = [resident, wait_name(word, on), time]
+        else:
+            g.life.enter(time, part)
+            if g.wait and new != 'Runnable':
+                self.finish_wait(goid, time, False)
 
     def finish_wait(self, goid, time, cut):
         g = self.goroutines[goid]
         resident, name, start = g.wait
         g.wait = None
-        if time - start >= SPANS_OVER:
+        if time - start >= SPANS_OVER or (cut and time - start >= EVENTS_OVER):
             s = self.span('wait', name, start, resident, goid)
             s.end, s.cut_end = time, cut
-        elif time - start >= EVENTS_OVER and not cut and resident.end is None:
+        elif time - start >= EVENTS_OVER and resident.end is None:
             resident.events[name, start, None] += 1
 
     def range(self, g, kind, time, name):
@@ -270,6 +363,8 @@ class Mapping:
         begun = getattr(self, which)
         if kind == 'RangeEnd':
             if begun:
+                if which == 'stw':
+                    self.stops.append((begun[0], time))
                 s = self.span('range', name, begun[0], self.capture, begun[1])
                 s.end, s.cut_start = time, begun[2]
             setattr(self, which, None)
@@ -291,21 +386,44 @@ class Mapping:
         for s in self.spans:
             if s.end is None:
                 s.end, s.cut_end = self.last, s.kind != 'capture'
+        if self.stw:
+            self.stops.append((self.stw[0], self.last))
+        times = twin_time.budgets(self.lives, self.stops, self.last, self.capture)
+        for s in self.spans:
+            s.times = frozenset(times.get(s, {}).items())
+
+
+def read_events(path):
+    """Each event's groups, and the functions of its own stack, leaf first."""
+    events, stack = [], None
+    with open(path, encoding='utf-8', errors='surrogateescape', newline='\n') as f:
+        for line in f:
+            line = line.rstrip('\n')
+            m = HEAD.match(line)
+            if m:
+                stack = None
+                events.append((m.groups(), []))
+            elif line == 'Stack=':
+                stack = events[-1][1]
+            elif stack is not None and FRAME.match(line):
+                stack.append(FRAME.match(line)[1])
+    return events
 
 
 def read_dump(path, trace):
     mapping = Mapping()
-    with open(path, encoding='utf-8', errors='surrogateescape', newline='\n') as f:
-        events = [m.groups() for m in (HEAD.match(line.rstrip('\n')) for line in f) if m]
-    mapping.offset = os.stat(trace).st_mtime_ns - int(events[-1][4])
-    for _, _, g, kind, time, rest in events:
-        mapping.event(int(g), kind, int(time), rest)
+    events = read_events(path)
+    mapping.offset = os.stat(trace).st_mtime_ns - int(events[-1][0][4])
+    for (_, _, g, kind, time, rest), stack in events:
+        mapping.event(int(g), kind, int(time), rest, stack)
     mapping.finish()
     return mapping.spans
 
 
-def attributes(items):
-    return {a['key']: next(iter(a['value'].values())) for a in items}
+def attributes(items, numbers=None):
+    """By name; with `numbers`, the integers alone."""
+    return {a['key']: int(a['value']['intValue']) if numbers else next(iter(a['value'].values()))
+            for a in items if not numbers or 'intValue' in a['value']}
 
 
 def read_spans(path):
@@ -329,7 +447,9 @@ def read_spans(path):
             a = attributes(e.get('attributes', []))
             events[e['name'], int(e['timeUnixNano']), a.get('message')] += 1
         events = frozenset(events.items()) if 'droppedEventsCount' not in s else None
-        out[keys[trace, span], above, events] += 1
+        times = frozenset(t for t in attributes(s.get('attributes', []), int).items()
+                          if t[0].startswith('flightspan.time.') or t[0] == 'flightspan.goroutines')
+        out[keys[trace, span], above, events, times] += 1
     return out
 
 
@@ -370,14 +490,14 @@ def json_key(scope, s):
 def main():
     expected = collections.Counter()
     found = read_spans(sys.argv[2])
-    trimmed = {key for key, _, events in found if events is None}
+    trimmed = {key for key, _, events, _ in found if events is None}
     for s in read_dump(sys.argv[1], sys.argv[3]):
         events = None if s.key() in trimmed else s.all_events()
-        expected[s.key(), s.above(), events] += 1
+        expected[s.key(), s.above(), events, s.times] += 1
     missing, extra = expected - found, found - expected
     for title, some in (('expected but not sent', missing), ('sent but not expected', extra)):
         for item in sorted(some.elements(), key=repr)[:5]:
-            print(f'{title}: {item!r:.400}')
+            print(f'{title}: {item!r:.2000}')
     print(f'{sum(expected.values())} spans expected, {sum(found.values())} sent, '
           f'{sum(missing.values())} missing, {sum(extra.values())} unexpected')
     return 1 if missing or extra else 0

@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export TZ=UTC
 cat >"$work/unlimited.yaml" <<'YAML'
-mapping: { limits: { spans_per_trace: 1000000, events_per_span: 65536 } }
+mapping: { limits: { spans_per_trace: 1000000, bytes_per_trace: 64MiB, events_per_span: 65536 } }
 YAML
 passed=0 failed=0
 for trace in "$here"/../data/good/*.zst "$here"/../../deploy/example/demo.trace.zst \

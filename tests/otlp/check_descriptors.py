@@ -36,13 +36,15 @@ def official_types():
     from google.protobuf import any_pb2, descriptor_pb2, duration_pb2
     from google.rpc import error_details_pb2, status_pb2
     from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+    from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
     from opentelemetry.proto.common.v1 import common_pb2
+    from opentelemetry.proto.metrics.v1 import metrics_pb2
     from opentelemetry.proto.resource.v1 import resource_pb2
     from opentelemetry.proto.trace.v1 import trace_pb2
 
     types = {}
-    for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2, status_pb2,
-                   error_details_pb2, any_pb2, duration_pb2):
+    for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2, metrics_pb2,
+                   metrics_service_pb2, status_pb2, error_details_pb2, any_pb2, duration_pb2):
         file = descriptor_pb2.FileDescriptorProto()
         module.DESCRIPTOR.CopyToProto(file)
         types.update(walk(file.package, file))

@@ -104,7 +104,7 @@ static struct reading read_all(struct byte_source source, bool salvage, struct b
 		got.n_events++;
 		check_salvage(r, ev, &got);
 		if (text)
-			text_event(text, ev);
+			text_event(text, ev, NULL);
 	}
 	if (got.end < 0)
 		check_error(&got.err, got.end);

@@ -40,6 +40,7 @@ static const struct {
 	{ "mapper_memory", mapper_memory_suite },
 	{ "mapper_random", mapper_random_suite },
 	{ "mapper_waits", mapper_waits_suite },
+	{ "metrics", metrics_suite },
 	{ "node", node_suite },
 	{ "num", num_suite },
 	{ "otlp_batch", otlp_batch_suite },

@@ -179,6 +179,7 @@ static const struct {
 	{ "flightspan.waker.goroutine.id", "by" },
 	{ "flightspan.waker.stacktrace", "by_at" },
 	{ "flightspan.dropped_spans", "dropped" },
+	{ "flightspan.cut_attributes", "cuts" },
 	{ "flightspan.clock", "clock" },
 	{ "flightspan.capture.events", "events" },
 	{ "flightspan.capture.generations", "generations" },
@@ -194,8 +195,24 @@ static struct slice shown_key(struct slice key)
 	return key;
 }
 
+/* What has tests of its own, and would be noise in all others. */
+static bool is_budget(struct slice key)
+{
+	static const char *const prefixes[] = {
+		"flightspan.time.",	      "flightspan.goroutines", "flightspan.critical",
+		"flightspan.waker.time.",     "flightspan.waker.span", "flightspan.waker.trace_id",
+		"flightspan.wait.explanation"
+	};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (key.len >= strlen(prefixes[i]) &&
+		    !memcmp(key.ptr, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
 static void put_attrs(struct buf *b, const struct attr *attrs, size_t n, struct slice name,
-		      const char *separator)
+		      const char *separator, bool budgets)
 {
 	const char *between = "";
 
@@ -203,6 +220,8 @@ static void put_attrs(struct buf *b, const struct attr *attrs, size_t n, struct 
 		const struct attr *a = &attrs[i];
 
 		if (slice_is(a->key, "flightspan.kind") ||
+		    slice_is(a->key, "flightspan.dropped_events") ||
+		    (!budgets && is_budget(a->key)) ||
 		    (slice_is(a->key, "flightspan.wait.reason") && slice_eq(a->str, name)))
 			continue;
 		buf_str(b, between);
@@ -211,6 +230,8 @@ static void put_attrs(struct buf *b, const struct attr *attrs, size_t n, struct 
 		buf_u8(b, '=');
 		if (a->type == ATTR_INT)
 			buf_i64(b, a->i);
+		else if (a->type == ATTR_BOOL)
+			buf_str(b, a->b ? "true" : "false");
 		else if (slice_is(a->key, "code.stacktrace") ||
 			 slice_is(a->key, "flightspan.waker.stacktrace"))
 			put_stack(b, a->str);
@@ -226,7 +247,7 @@ static void put_span(const struct records *r, const struct span *s, uint64_t zer
 	buf_slice(b, s->name);
 	buf_printf(b, " %lld-%lld ", (long long)(s->start_unix_ns - zero),
 		   (long long)(s->end_unix_ns - zero));
-	put_attrs(b, s->attrs, s->n_attrs, s->name, " ");
+	put_attrs(b, s->attrs, s->n_attrs, s->name, " ", r->budgets);
 	if (s->dropped_events)
 		buf_printf(b, " lost_events=%u", s->dropped_events);
 	for (size_t i = 0; i < s->n_links; i++) {
@@ -241,7 +262,7 @@ static void put_span(const struct records *r, const struct span *s, uint64_t zer
 		buf_str(b, " *");
 		buf_slice(b, e->name);
 		buf_printf(b, "@%lld(", (long long)(e->time_unix_ns - zero));
-		put_attrs(b, e->attrs, e->n_attrs, e->name, ",");
+		put_attrs(b, e->attrs, e->n_attrs, e->name, ",", r->budgets);
 		buf_u8(b, ')');
 	}
 	buf_u8(b, '\n');

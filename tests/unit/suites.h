@@ -41,6 +41,7 @@ Suite *mapper_limits_suite(void);
 Suite *mapper_memory_suite(void);
 Suite *mapper_random_suite(void);
 Suite *mapper_waits_suite(void);
+Suite *metrics_suite(void);
 Suite *node_suite(void);
 Suite *num_suite(void);
 Suite *otlp_batch_suite(void);

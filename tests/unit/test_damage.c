@@ -40,7 +40,7 @@ static void survey(struct original *o)
 			o->dump_end[o->n - 1] = o->dump.len;
 		if (ev->kind == EVENT_SYNC && reader_generations(r) > o->n)
 			o->trace_end[o->n++] = reader_bytes(r);
-		text_event(&o->dump, ev);
+		text_event(&o->dump, ev, NULL);
 	}
 	ck_assert_int_eq(st, ST_END);
 	ck_assert_uint_lt(o->n, MAX_GENERATIONS);

@@ -211,7 +211,7 @@ static const struct map_row logs[] = {
 	  "T a 1-90 t=1 g=1 *c\xff\x01@10(msg=\xc3\x28\x80)\n" },
 	{ "a long message is cut, never inside a rune",
 	  "set attribute_length 8;" TASK("10 g1 log 1 c 1234567\xc3\xa9"),
-	  "T a 1-90 t=1 g=1 *c@10(msg=1234567)\n" },
+	  "T a 1-90 t=1 g=1 *c@10(msg=1234567,cuts=1)\n" },
 	{ "a message of just the length",
 	  "set attribute_length 9;" TASK("10 g1 log 1 c 1234567\xc3\xa9"),
 	  "T a 1-90 t=1 g=1 *c@10(msg=1234567\xc3\xa9)\n" },

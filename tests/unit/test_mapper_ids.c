@@ -229,6 +229,36 @@ START_TEST(a_sink_that_refuses)
 }
 END_TEST
 
+#define SHARED                                                                                     \
+	"10 g1 task 1 a; 20 g1 block sync s1; 300 g2 wakes g1 s2; 301 g1 runs;"                    \
+	"302 g1 block sync s1; 320 g2 wakes g1 s2; 321 g1 runs; 330 g1 end 1; 400 g2 end 9"
+
+/* A capture that begins after the waker's task did not know it: only the wait's id may tell. */
+START_TEST(what_another_capture_knows_of_the_waker)
+{
+	struct map_world early, late;
+	const struct span *a, *b;
+
+	map_world_init(&early);
+	map_world_init(&late);
+	ck_assert_int_eq(map_world_run(&early, "1 g2 is Running; 2 g2 task 9 w;" SHARED), ST_OK);
+	late.begin = 5;
+	ck_assert_int_eq(map_world_run(&late, "6 g2 is Running;" SHARED), ST_OK);
+	a = records_find(&early.records, "a");
+	b = records_find(&late.records, "a");
+	ck_assert(!memcmp(a->span_id, b->span_id, SPAN_ID_BYTES));
+	ck_assert_uint_eq(a->n_attrs, b->n_attrs);
+	ck_assert_uint_eq(a->n_events, 1);
+	ck_assert_uint_eq(a->events[0].n_attrs, b->events[0].n_attrs);
+	a = records_find(&early.records, "sync");
+	b = records_find(&late.records, "sync");
+	ck_assert(span_attr(a, "flightspan.waker.span") && !span_attr(b, "flightspan.waker.span"));
+	ck_assert(memcmp(a->span_id, b->span_id, SPAN_ID_BYTES) != 0);
+	map_world_release(&early);
+	map_world_release(&late);
+}
+END_TEST
+
 Suite *mapper_ids_suite(void)
 {
 	Suite *s = suite_create("mapper_ids");
@@ -241,6 +271,7 @@ Suite *mapper_ids_suite(void)
 	tcase_add_test(c, another_service_has_other_ids);
 	tcase_add_test(c, the_same_input_gives_the_same_spans);
 	tcase_add_test(c, a_sink_that_refuses);
+	tcase_add_test(c, what_another_capture_knows_of_the_waker);
 	suite_add_tcase(s, c);
 	return s;
 }

@@ -4,8 +4,11 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
+#include "mapping/mapper_state.h"
 #include "tests/unit/map_world.h"
 #include "tests/unit/suites.h"
+
+#define CONTEXT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333"
 
 /* Something of everything, over two generations and over every limit. */
 static const char busy[] =
@@ -18,13 +21,41 @@ static const char busy[] =
 	"220 g3 block u s4; 400 g2 wakes g3 s5; 401 g3 runs; 402 g1 close 2 left_out;"
 	"403 g1 close 2 r; 404 g1 end 2; 405 g1 end 1; 406 g1 end 1; 407 g1 task 3 e 1;"
 	"408 g1 region 1 f; 409 g2 close 9 h; 410 g2 log 8 c m; 411 g2 region 0 i; 412 g2 log 0 c m;"
-	"413 g3 dies; 414 g2 block s s6";
+	"413 g3 dies; 414 g2 block s s6;"
+	"420 g4 is Running; 420 g5 is Running; 421 g4 log 0 traceparent " CONTEXT "1-01;"
+	"422 g4 task 20 j; 423 g5 log 20 traceparent " CONTEXT "2-01; 424 g5 task 21 k 20;"
+	"425 g5 task 22 l; 426 g5 log 22 traceparent " CONTEXT "3-01; 427 g5 block s s1;"
+	"600 g4 wakes g5 s2; 601 g5 runs; 602 g5 log 22 error m; 603 g5 end 22; 604 g5 end 21;"
+	"605 g5 log 0 traceparent " CONTEXT
+	"4-01; 606 g5 region 0 n; 607 g5 log 99 traceparent " CONTEXT
+	"5-01; 608 g4 stw mark; 609 - gc";
+
+/* Half of the traces, to have both kinds. */
+static const struct sampling_rule policies[] = {
+	{ .by_log = true, .category = "err*", .message = "*", .keep = 1 },
+	{ .keep = 0.5 },
+};
+
+/* Of what earlier captures have sent: nothing. */
+static struct sent_set sent;
 
 /* The world up to its first event: all memory that is not the mapper's. */
 static void prepare(struct map_world *w)
 {
 	map_world_init(w);
+	w->opt.links_per_span = 2;
+	w->opt.metrics = true;
+	w->opt.sampling = policies;
+	w->opt.n_sampling = 2;
+	sent_init(&sent, 100);
+	w->opt.sent = &sent;
 	map_world_load(w, busy);
+}
+
+static void release(struct map_world *w)
+{
+	map_world_release(w);
+	sent_release(&sent);
 }
 
 static enum status map_all(struct map_world *w)
@@ -33,7 +64,9 @@ static enum status map_all(struct map_world *w)
 
 	if (!st)
 		st = map_world_play(w, busy);
-	return st ? st : map_world_finish(w);
+	if (!st)
+		st = map_world_finish(w);
+	return st ? st : sent_commit(&sent, &w->err);
 }
 
 START_TEST(each_allocation_fails_in_turn)
@@ -55,7 +88,7 @@ START_TEST(each_allocation_fails_in_turn)
 			ck_assert_str_ne(w.err.msg, "");
 			failed++;
 		}
-		map_world_release(&w);
+		release(&w);
 	} while (seen >= n);
 	ck_assert_int_eq(st, ST_OK);
 	ck_assert_uint_gt(failed, 50);
@@ -77,7 +110,7 @@ START_TEST(given_up_anywhere)
 		prepare(&w);
 		ck_assert_int_eq(map_world_start(&w), ST_OK);
 		ck_assert_int_eq(map_world_play(&w, script), ST_OK);
-		map_world_release(&w);
+		release(&w);
 	}
 }
 END_TEST
@@ -123,6 +156,7 @@ START_TEST(more_names_than_the_pool_takes)
 
 	map_world_init(&w);
 	w.opt.spans_per_capture = 100000;
+	w.opt.bytes_per_trace = (uint64_t)1 << 30;
 	fill_names(&w, n);
 	ck_assert_int_eq(map_world_play(&w,
 					"200000 g1 is Running; 200001 g1 task 1 a;"
@@ -131,16 +165,110 @@ START_TEST(more_names_than_the_pool_takes)
 					"200150 - wakes g1; 200151 g1 runs; 200200 g1 end 1"),
 			 ST_OK);
 	ck_assert_int_eq(map_world_finish(&w), ST_OK);
-	/* Spans keep their names; a category or a reason that finds no room is plain. */
+	/* Spans keep their names, and waits their reasons; a category without room is plain. */
 	last = records_find(&w.records, "n65538");
 	ck_assert_ptr_nonnull(last);
 	a = records_find(&w.records, "a");
 	ck_assert_uint_eq(a->n_events, 2);
 	ck_assert(slice_is(a->events[0].name, "log"));
-	ck_assert(
-		slice_is(span_attr(records_find(&w.records, "wait"), "flightspan.wait.reason")->str,
-			 "wait"));
-	ck_assert(slice_is(a->events[1].name, "wait"));
+	ck_assert_ptr_nonnull(records_find(&w.records, "sync"));
+	ck_assert(slice_is(a->events[1].name, "sync"));
+	map_world_release(&w);
+}
+END_TEST
+
+/* One wait of g1, as `block` and `wake` say, in a task that has begun. */
+static void wait_once(struct map_world *w, int64_t block_ns, uint64_t stack)
+{
+	struct event ev = { .kind = EVENT_STATE_TRANSITION,
+			    .wire = EV_GO_BLOCK,
+			    .resource = RESOURCE_GOROUTINE,
+			    .id = 1,
+			    .g = 1,
+			    .from = GO_RUNNING,
+			    .to = GO_WAITING,
+			    .args = { 1, stack } };
+	bool good;
+
+	w->now++;
+	good = !map_world_feed(w, ev);
+	ev.wire = EV_GO_UNBLOCK;
+	ev.g = NO_GOROUTINE;
+	ev.from = GO_WAITING;
+	ev.to = GO_RUNNABLE;
+	w->now += block_ns;
+	good = good && !map_world_feed(w, ev);
+	ev.wire = EV_GO_START;
+	ev.from = GO_RUNNABLE;
+	ev.to = GO_RUNNING;
+	w->now++;
+	if (!good || map_world_feed(w, ev))
+		ck_abort_msg("%s", w->err.msg);
+}
+
+static size_t bytes_of(const struct map_world *w)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < w->records.n; i++)
+		if (!slice_is(span_attr(&w->records.list[i], "flightspan.kind")->str, "capture"))
+			bytes += span_bytes(&w->records.list[i]);
+	return bytes;
+}
+
+#define BLOCKS 1000000
+
+static const struct {
+	const char *name;
+	uint64_t bytes;	  /* per trace */
+	size_t min_waits; /* that are spans */
+} tight[] = {
+	{ "by number", (uint64_t)64 << 20, 1999 },
+	{ "by bytes", 400000, 500 },
+	{ "hardly any", 3000, 1 },
+};
+
+/* Bounded in memory and output, honest about the rest, and the longest are there. */
+START_TEST(a_million_blocks)
+{
+	const struct span *task, *s;
+	uint64_t waits = 0, shortest = UINT64_MAX;
+	struct map_world w;
+
+	map_world_init(&w);
+	w.opt.bytes_per_trace = tight[_i].bytes;
+	map_world_load(&w, "1 g1 task 1 s");
+	ck_assert_int_eq(map_world_start(&w), ST_OK);
+	ck_assert_int_eq(map_world_play(&w, "1 g1 is Running; 1 g1 task 1 s"), ST_OK);
+	/* Half are events (6 to 93 ns), half spans, in an order that drives out again and again. */
+	for (int i = 0; i < BLOCKS; i++)
+		wait_once(&w, i % 2 ? 6 + i / 2 % 88 : 100 + i, 1 + (uint64_t)(i % 8));
+	ck_assert_uint_le(w.mapper->nodes.n, 2 * w.opt.spans_per_trace + 2);
+	w.late = w.now - WORLD_BASE;
+	ck_assert_int_eq(map_world_play(&w, "1 g1 end 1"), ST_OK);
+	ck_assert_int_eq(map_world_finish(&w), ST_OK);
+	ck_assert_uint_le(w.records.n, w.opt.spans_per_trace + 1);
+	ck_assert_uint_le(bytes_of(&w), tight[_i].bytes);
+	task = NULL;
+	for (size_t i = 0; i < w.records.n; i++) {
+		s = &w.records.list[i];
+		if (slice_is(span_attr(s, "flightspan.kind")->str, "task"))
+			task = s;
+		if (!slice_is(span_attr(s, "flightspan.kind")->str, "wait"))
+			continue;
+		waits++;
+		if (s->end_unix_ns - s->start_unix_ns < shortest)
+			shortest = s->end_unix_ns - s->start_unix_ns;
+	}
+	ck_assert_uint_ge(waits, tight[_i].min_waits);
+	/* 100 + i + 1: the last ones are the longest. */
+	ck_assert_uint_eq(shortest, 100 + BLOCKS - 1 - 2 * (waits - 1));
+	ck_assert_int_eq(span_attr(task, "flightspan.dropped_spans")->i,
+			 BLOCKS / 2 - (int64_t)waits);
+	ck_assert_uint_eq(task->n_events + task->dropped_events, BLOCKS / 2);
+	ck_assert_int_eq(span_attr(task, "flightspan.dropped_events")->i, task->dropped_events);
+	ck_assert_int_eq(span_attr(task, "flightspan.time.blocked_count")->i, BLOCKS);
+	ck_assert_int_gt(span_attr(task, "flightspan.critical.unknown_ns")->i, 0);
 	map_world_release(&w);
 }
 END_TEST
@@ -154,6 +282,7 @@ Suite *mapper_memory_suite(void)
 	tcase_add_test(c, each_allocation_fails_in_turn);
 	tcase_add_test(c, given_up_anywhere);
 	tcase_add_test(c, more_names_than_the_pool_takes);
+	tcase_add_loop_test(c, a_million_blocks, 0, (int)(sizeof(tight) / sizeof(tight[0])));
 	suite_add_tcase(s, c);
 	return s;
 }

@@ -76,7 +76,10 @@ static const struct map_row waits[] = {
 	  "T a 1-110 t=1 g=1\n"
 	  "  W s 10-110 g=1 at=main.f1<main.main cut=end\n" },
 	{ "a shorter one that the end cuts", "1 g1 task 1 a; 10 g1 block s s1; 109 g2 end 1",
-	  "T a 1-109 t=1 g=1\n" },
+	  "T a 1-109 t=1 g=1\n"
+	  "  W s 10-109 g=1 at=main.f1<main.main cut=end\n" },
+	{ "one that was too short when the end cut it",
+	  "1 g1 task 1 a; 10 g1 block s s1; 14 g2 end 1", "T a 1-14 t=1 g=1\n" },
 	{ "the end cuts it in the queue",
 	  "1 g1 task 1 a; 10 g1 block s; 60 g2 wakes g1; 110 g2 end 1",
 	  "T a 1-110 t=1 g=1\n"

@@ -264,15 +264,14 @@ static const struct batch_place *batch_at(const struct batches *b, size_t cut)
 	return found;
 }
 
-/* Is the clock of that generation known: the batch that tells it is before the cut? */
-static bool knows_clock(const struct batches *b, uint64_t gen, size_t cut)
+/* Is the clock known: did a batch that tells it come before the cut? */
+static bool knows_clock(const struct batches *b, size_t cut)
 {
 	uint8_t kind = b->version >= 25 ? EV_SYNC : EV_FREQUENCY;
 
 	for (size_t i = 0; i < b->n && b->list[i].end <= cut; i++)
 		if (b->list[i].kind == kind)
 			return true;
-	(void)gen;
 	return false;
 }
 
@@ -281,14 +280,19 @@ static size_t check_cut(const struct original *o, size_t cut, struct record *got
 {
 	const struct batch_place *at = batch_at(&o->batches, cut);
 	size_t events_end = at && at->gen ? batches_events_end(&o->batches, at->gen) : 0;
-	bool clock = at && at->gen && knows_clock(&o->batches, at->gen, cut);
+	bool clock = knows_clock(&o->batches, cut);
 
 	record(got, (struct slice){ o->trace.ptr, cut }, true);
 	ck_assert_msg(got->end == ST_END || got->end == ST_FORMAT, "cut at %zu: %d", cut, got->end);
 	check_before(&o->whole, got, cut);
-	if (!got->n_generations)
+	if (!got->n_generations || !at)
 		return 0;
 	check_threads(&o->whole, got, cut);
+	/* However it ended, the trace has its last sync event. */
+	if (got->salvage.generation)
+		ck_assert_msg(got->list[got->n - 1].ev.kind == EVENT_SYNC && got->n > 1 &&
+				      !got->list[got->n - 1].ev.tables,
+			      "cut at %zu: no sync event at the end", cut);
 	/*
 	 * Below 1.26 a cut behind strings looks like the end of the generation; the
 	 * events up to the first that names what is missing come.
@@ -349,6 +353,80 @@ START_TEST(cut_everywhere)
 }
 END_TEST
 
+/* Of a torn batch every whole event comes: one thread, so each event adds to the count. */
+START_TEST(torn_batch)
+{
+	struct record got = { .n = 0 };
+	struct original o;
+	size_t rises = 0, before = 0;
+
+	original_init(&o, sources[3]);
+	for (size_t i = 0; i < o.batches.n; i++) {
+		const struct batch_place *b = &o.batches.list[i];
+
+		if (!b->events || b->gen != 8)
+			continue;
+		for (size_t cut = b->data; cut <= b->end; cut++) {
+			size_t n = check_cut(&o, cut, &got);
+
+			rises += n > before;
+			before = n > before ? n : before;
+		}
+	}
+	ck_assert_uint_ge(before, 4);
+	ck_assert_uint_eq(rises, before);
+	ck_assert_uint_eq(before, n_of_generation(&o.whole, 2));
+	free(got.list);
+	original_release(&o);
+}
+END_TEST
+
+/* Thread 1 waits for what thread 2 did, thread 3 for nobody. */
+static const char waiting[] = "Trace Go1.26\n"
+			      "EventBatch gen=1 m=-1 time=1000 size=auto\n"
+			      "Sync\n"
+			      "Frequency freq=1000000000\n"
+			      "ClockSnapshot dt=0 mono=1000 sec=1700000000 nsec=7\n"
+			      "EventBatch gen=1 m=1 time=1010 size=auto\n"
+			      "ProcStatus dt=1 p=0 pstatus=1\n"
+			      "GoStatus dt=1 g=1 m=1 gstatus=2\n"
+			      "GoBlock dt=1 reason_string=0 stack=0\n"
+			      "GoStart dt=20 g=1 g_seq=2\n"
+			      "GoStop dt=1 reason_string=0 stack=0\n"
+			      "EventBatch gen=1 m=3 time=1015 size=auto\n"
+			      "ProcStatus dt=1 p=2 pstatus=1\n"
+			      "HeapAlloc dt=90 heapalloc_value=5\n"
+			      "EventBatch gen=1 m=2 time=1012 size=auto\n"
+			      "ProcStatus dt=1 p=1 pstatus=1\n"
+			      "GoStatus dt=1 g=2 m=2 gstatus=2\n"
+			      "GoUnblock dt=3 g=1 g_seq=1 stack=0\n"
+			      "EndOfGeneration\n";
+
+/* A thread whose only batch is lost: the others go on as far as they can. */
+START_TEST(lost_thread)
+{
+	struct record got = { .n = 0 };
+	struct original o = { .trace.len = 0 };
+	size_t cut;
+
+	assemble(slice_str(waiting), &o.trace);
+	batches_find(&o.batches, buf_view(&o.trace));
+	record(&o.whole, buf_view(&o.trace), false);
+	ck_assert_int_eq(o.whole.end, ST_END);
+	ck_assert_uint_eq(n_of_generation(&o.whole, 1), 10);
+	cut = o.batches.list[3].start;
+	/* Thread 1 up to its wait, and all of thread 3. */
+	ck_assert_uint_eq(check_cut(&o, cut, &got), 5);
+	ck_assert_uint_eq(got.salvage.n_stuck, 1);
+	/* What it waited for came, but not where it is told from. */
+	ck_assert_uint_eq(check_cut(&o, o.batches.list[3].end - 1, &got), 7);
+	ck_assert_uint_eq(check_cut(&o, o.batches.list[3].end, &got), 10);
+	ck_assert_uint_eq(got.salvage.n_stuck, 0);
+	free(got.list);
+	original_release(&o);
+}
+END_TEST
+
 /* A whole trace is read as ever: nobody hears of salvage. */
 START_TEST(whole_traces_are_whole)
 {
@@ -380,6 +458,8 @@ Suite *salvage_suite(void)
 
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, cut_everywhere, 0, N_SOURCES);
+	tcase_add_test(t, torn_batch);
+	tcase_add_test(t, lost_thread);
 	tcase_add_test(t, whole_traces_are_whole);
 	suite_add_tcase(s, t);
 	return s;

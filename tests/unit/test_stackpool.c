@@ -140,6 +140,37 @@ START_TEST(a_cut_splits_no_rune)
 }
 END_TEST
 
+static const char *const mixed[] = { "sync.(*Mutex).Lock", "main.leaf", "net/http.serve",
+				     "example.com/shop.run" };
+
+START_TEST(frames_of_the_program_come_first)
+{
+	const struct pooled *p;
+
+	stackpool_init(&pool, 2048);
+	generation(1, mixed, 4, 2);
+	p = stack_text(1);
+	ck_assert_msg(slice_is(pooled_slice(p),
+			       "main.leaf\n\tfile.go:2\nexample.com/shop.run\n\tfile.go:4\n"
+			       "sync.(*Mutex).Lock\n\tfile.go:1\n"
+			       "net/http.serve\n\tfile.go:3\n"),
+		      "%.*s", SLICE_ARG(pooled_slice(p)));
+	ck_assert(p->own && !p->cut);
+	ck_assert_uint_eq(p->detail, DETAIL_MUTEX);
+	stackpool_release(&pool);
+	/* What is cut off are the library's, and they tell what they did before. */
+	stackpool_init(&pool, 80);
+	generation(2, mixed, 4, 9);
+	p = stack_text(2);
+	ck_assert(p->own && p->cut);
+	ck_assert_uint_eq(p->detail, DETAIL_MUTEX);
+	/* The library's alone. */
+	generation(3, mixed, 1, 9);
+	p = stack_text(3);
+	ck_assert(!p->own && !p->cut);
+}
+END_TEST
+
 START_TEST(equal_texts_are_one_object)
 {
 	static const char *const other[] = { "main.other" };
@@ -151,7 +182,9 @@ START_TEST(equal_texts_are_one_object)
 	leaf = stack_text(2);
 	ck_assert_ptr_ne(all, leaf);
 	ck_assert_ptr_eq(stack_text(1), all);
-	ck_assert_ptr_eq(text(ONE), leaf);
+	/* A plain text is no stack of the program. */
+	ck_assert_ptr_ne(text(ONE), leaf);
+	ck_assert_ptr_eq(text(ONE), text(ONE));
 	ck_assert_ptr_null(stack_text(0));
 	/* The next generation: the ids mean something else, the texts live on. */
 	stackpool_new_generation(&pool);
@@ -162,7 +195,7 @@ START_TEST(equal_texts_are_one_object)
 	generation(2, other, 1, 1);
 	ck_assert(slice_is(pooled_slice(stack_text(2)), "main.other\n\tfile.go:1\n"));
 	ck_assert(slice_is(pooled_slice(all), THREE));
-	ck_assert_uint_eq(pool.by_hash.n, 3);
+	ck_assert_uint_eq(pool.by_hash.n, 4);
 	ck_assert_uint_eq(pool.left_out, 0);
 }
 END_TEST
@@ -264,6 +297,7 @@ Suite *stackpool_suite(void)
 	tcase_add_checked_fixture(c, start, finish);
 	tcase_add_loop_test(c, cut_at_the_end_of_a_frame, 0, N_CUTS);
 	tcase_add_test(c, a_cut_splits_no_rune);
+	tcase_add_test(c, frames_of_the_program_come_first);
 	tcase_add_test(c, equal_texts_are_one_object);
 	tcase_add_test(c, an_id_is_spelled_once_a_generation);
 	tcase_add_test(c, short_texts);

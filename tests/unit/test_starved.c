@@ -34,7 +34,7 @@ static enum status read_events(struct byte_source source, bool salvage, struct e
 		reader_salvage(r);
 	buf_init(&text, MAX_TEXT);
 	while (!(st = reader_next(r, &ev, err)))
-		text_event(&text, ev);
+		text_event(&text, ev, NULL);
 	if (text.failed || st == ST_END)
 		st = buf_status(&text, "the text", err);
 	buf_release(&text);

@@ -1,7 +1,9 @@
 // Command live is a program with OpenTelemetry spans under a flight recorder. It
 // writes overlapping snapshots of itself, and all spans that its SDK exported.
 //
-//	live DIR    DIR/1.trace ... DIR/4.trace and DIR/spans.json
+//	live DIR [PAUSE]    DIR/1.trace ... DIR/5.trace, DIR/spans.json and DIR/metrics.txt
+//
+// PAUSE, such as 50ms, is between requests: for small recordings.
 package main
 
 import (
@@ -11,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"runtime/trace"
 	"sync"
 	"time"
@@ -47,13 +50,17 @@ func (e *exported) ExportSpans(_ context.Context, spans []sdk.ReadOnlySpan) erro
 func (e *exported) Shutdown(context.Context) error { return nil }
 
 func main() {
-	if err := run(os.Args[1]); err != nil {
+	var pause time.Duration
+	if len(os.Args) > 2 {
+		pause, _ = time.ParseDuration(os.Args[2])
+	}
+	if err := run(os.Args[1], pause); err != nil {
 		fmt.Fprintln(os.Stderr, "live:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir string) error {
+func run(dir string, pause time.Duration) error {
 	runtime.GOMAXPROCS(2)
 	fr := trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: 1500 * time.Millisecond, MaxBytes: 8 << 20})
 	if err := fr.Start(); err != nil {
@@ -72,6 +79,7 @@ func run(dir string) error {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				w.request(ctx, i, n)
+				time.Sleep(pause)
 			}
 		})
 	}
@@ -84,6 +92,9 @@ func run(dir string) error {
 	}
 	stop()
 	wg.Wait()
+	if err := still(fr, dir); err != nil {
+		return err
+	}
 	f, err := os.Create(filepath.Join(dir, "spans.json"))
 	if err != nil {
 		return err
@@ -92,6 +103,20 @@ func run(dir string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// still takes a snapshot in which no goroutine comes or goes, and writes down what the
+// runtime itself says of them.
+func still(fr *trace.FlightRecorder, dir string) error {
+	time.Sleep(20 * time.Millisecond)
+	if err := snapshot(fr, filepath.Join(dir, "5.trace")); err != nil {
+		return err
+	}
+	goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+	metrics.Read(goal)
+	return os.WriteFile(filepath.Join(dir, "metrics.txt"), fmt.Appendf(nil,
+		"go.goroutine.count %d\ngo.memory.gc.goal %d\ngo.processor.limit %d\n",
+		runtime.NumGoroutine(), goal[0].Value.Uint64(), runtime.GOMAXPROCS(0)), 0o644)
 }
 
 func snapshot(fr *trace.FlightRecorder, path string) error {

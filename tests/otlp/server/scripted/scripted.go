@@ -269,16 +269,29 @@ func (s *Server) judge(r *http.Request, plain []byte, spans []Span) Step {
 	return s.Default
 }
 
+var bombs sync.Map // made once: that takes seconds
+
+func bomb(size int) []byte {
+	if b, ok := bombs.Load(size); ok {
+		return b.([]byte)
+	}
+	var b bytes.Buffer
+	zw := gzip.NewWriter(&b)
+	zeros := make([]byte, 1<<20)
+	for n := 0; n < size; n += len(zeros) {
+		zw.Write(zeros)
+	}
+	zw.Close()
+	bombs.Store(size, b.Bytes())
+	return b.Bytes()
+}
+
 func (st Step) body() []byte {
 	if st.BodyBytes > 0 {
 		return make([]byte, st.BodyBytes)
 	}
 	if st.BombBytes > 0 {
-		var b bytes.Buffer
-		zw := gzip.NewWriter(&b)
-		zw.Write(make([]byte, st.BombBytes))
-		zw.Close()
-		return b.Bytes()
+		return bomb(st.BombBytes)
 	}
 	if st.BodyHex != "" {
 		b, err := hex.DecodeString(st.BodyHex)

@@ -1,0 +1,153 @@
+#include "cli/metrics_out.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "exporter/otlp_http.h"
+#include "exporter/otlp_metrics.h"
+
+struct receiver {
+	struct otlp_http *http;
+	bool failed; /* it gets no more */
+};
+
+struct metrics_out {
+	struct metrics_out_options opt;
+	struct buf message;
+	char *path;
+	struct file_out *file; /* for protobuf, from the first message on */
+	struct receiver *receivers;
+	size_t n_receivers;
+	bool failed;
+};
+
+static enum status open_receivers(struct metrics_out *m, struct err *err)
+{
+	enum status st = ST_OK;
+
+	m->receivers = mem_zalloc((m->opt.n_exporters + 1) * sizeof(*m->receivers));
+	if (!m->receivers)
+		return err_nomem(err, "the metrics");
+	for (size_t i = 0; !st && i < m->opt.n_exporters; i++) {
+		const struct exporter_settings *e = &m->opt.exporters[i];
+		struct otlp_http_settings set = { .otlp = e->otlp,
+						  .retry_budget_ns = m->opt.give_up_ns };
+
+		if (!e->is_otlp)
+			continue;
+		set.otlp.metrics = true;
+		/* They are encoded once; who takes spans as JSON takes these as protobuf. */
+		if (set.otlp.protocol == SETTING_HTTP_JSON)
+			set.otlp.protocol = SETTING_HTTP_PROTOBUF;
+		st = otlp_http_open(&m->receivers[m->n_receivers].http, &set, err);
+		m->n_receivers += !st;
+	}
+	return st;
+}
+
+enum status metrics_out_open(struct metrics_out **out, const struct metrics_out_options *o,
+			     struct err *err)
+{
+	struct metrics_out *m = mem_zalloc(sizeof(*m));
+	enum status st;
+
+	if (!m)
+		return err_nomem(err, "the metrics");
+	m->opt = *o;
+	buf_init(&m->message, MAX_BATCH_BYTES);
+	st = open_receivers(m, err);
+	if (!st && o->path) {
+		size_t size = strlen(o->path) + sizeof(".metrics");
+
+		m->path = mem_alloc(size);
+		if (m->path)
+			snprintf(m->path, size, "%s.metrics", o->path);
+		else
+			st = err_nomem(err, "the metrics");
+	}
+	if (st) {
+		metrics_out_close(m);
+		return st;
+	}
+	*out = m;
+	return ST_OK;
+}
+
+void metrics_out_close(struct metrics_out *m)
+{
+	if (!m)
+		return;
+	file_out_close(m->file);
+	for (size_t i = 0; i < m->n_receivers; i++)
+		otlp_http_close(m->receivers[i].http);
+	mem_free(m->receivers);
+	mem_free(m->path);
+	buf_release(&m->message);
+	mem_free(m);
+}
+
+static enum status to_file(struct metrics_out *m, struct err *err)
+{
+	enum status st = ST_OK;
+
+	if (m->opt.format == OTLP_JSON)
+		return output_line(m->opt.output, buf_view(&m->message), err);
+	if (!m->file)
+		st = file_out_open(&m->file, m->path, m->opt.format, err);
+	return st ? st : file_out_write(m->file, buf_view(&m->message), err);
+}
+
+static enum status to_receivers(struct metrics_out *m, struct err *err)
+{
+	for (size_t i = 0; i < m->n_receivers; i++) {
+		struct receiver *r = &m->receivers[i];
+		struct err why = ERR_INIT;
+		enum status st;
+
+		if (r->failed)
+			continue;
+		st = otlp_http_send(r->http, buf_view(&m->message), 1, &why);
+		if (st && st != ST_REMOTE) {
+			*err = why;
+			return st;
+		}
+		if (!st)
+			continue;
+		log_error("metrics: %s", why.msg);
+		r->failed = m->failed = true;
+	}
+	return ST_OK;
+}
+
+static enum status emit(void *arg, const struct metrics *metrics, struct err *err)
+{
+	struct metrics_out *m = arg;
+	enum status st = ST_OK;
+
+	if (m->opt.path) {
+		st = otlp_metrics_put(&m->message, m->opt.format, &m->opt.resource, metrics, err);
+		if (!st)
+			st = to_file(m, err);
+	}
+	if (!st && m->n_receivers) {
+		st = otlp_metrics_put(&m->message, OTLP_PROTO, &m->opt.resource, metrics, err);
+		if (!st)
+			st = to_receivers(m, err);
+	}
+	return st;
+}
+
+struct metrics_sink metrics_out_sink(struct metrics_out *m)
+{
+	return (struct metrics_sink){ emit, m };
+}
+
+bool metrics_out_finish(struct metrics_out *m)
+{
+	struct err err = ERR_INIT;
+
+	if (m->file && file_out_finish(m->file, &err)) {
+		log_error("%s", err.msg);
+		return false;
+	}
+	return !m->failed;
+}

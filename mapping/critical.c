@@ -1,0 +1,123 @@
+/*
+ * The critical path of a task, and what a waker did while somebody waited for it.
+ *
+ * The path leads from the task's end back to its begin: along what the goroutine
+ * did, at each wait on to the goroutine that ended it, at a goroutine's begin to
+ * its creator. Its parts are as long as the task together. The spans below a root
+ * task that lie on the root's path are marked. Of a waker, only its own time since
+ * the wait began is told: one level.
+ */
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "mapping/mapper_state.h"
+
+static int by_goroutine(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+
+	if (x->goroutine != y->goroutine)
+		return x->goroutine < y->goroutine ? -1 : 1;
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* Is there a segment of that goroutine inside the time of the node? */
+static bool is_on(const struct segment *list, size_t n, const struct node *node)
+{
+	size_t low = 0, high = n;
+
+	/* The first one that ends after the node's begin. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct segment *s = &list[middle];
+
+		if (s->goroutine < node->goroutine ||
+		    (s->goroutine == node->goroutine && s->to <= node->start))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && list[low].goroutine == node->goroutine &&
+	       (!node->ended || list[low].from < node->end);
+}
+
+static bool is_under(const struct node *n, const struct node *root)
+{
+	for (n = n->parent; n && n != root;)
+		n = n->parent;
+	return n != NULL;
+}
+
+/* Mark what of the root's trace is on its path. */
+static void mark(struct mapper *m, struct node *root, size_t n)
+{
+	struct trace *t = root->trace;
+
+	qsort(m->segments, n, sizeof(*m->segments), by_goroutine);
+	for (size_t i = 0; i < t->n_nodes; i++)
+		if (is_under(t->nodes[i], root) && is_on(m->segments, n, t->nodes[i]))
+			t->nodes[i]->critical = true;
+	for (size_t i = 0; i < t->n_leaves; i++)
+		if (is_under(t->leaves[i], root) && is_on(m->segments, n, t->leaves[i]))
+			t->leaves[i]->critical = true;
+}
+
+static struct path *path_new(struct mapper *m, struct err *err)
+{
+	return pool_get(&m->paths, err);
+}
+
+void path_free(struct mapper *m, struct path *p)
+{
+	if (!p)
+		return;
+	budget_clear(&m->budgets, &p->sums);
+	pool_put(&m->paths, p);
+}
+
+enum status critical_path(struct mapper *m, struct node *task, const struct goroutine *g,
+			  int64_t end, struct err *err)
+{
+	bool root = !task->parent && task->trace->n_nodes + task->trace->n_leaves > 1;
+	struct walk w = { .history = &m->history,
+			  .pools = &m->budgets,
+			  .max_segments = MAX_PATH_SEGMENTS,
+			  .begin = task->start,
+			  .follow = true,
+			  .now = end,
+			  .goroutine = g->id };
+	struct stop stop = g->track.stop; /* not over yet */
+	enum status st;
+
+	if (task->left_out)
+		return ST_OK;
+	if (!m->segments)
+		m->segments = mem_alloc(MAX_PATH_SEGMENTS * sizeof(*m->segments));
+	if (!m->segments)
+		return err_nomem(err, "a critical path");
+	w.segments = root ? m->segments : NULL;
+	w.path = task->path = path_new(m, err);
+	if (!w.path)
+		return err->code;
+	stop.ran = end;
+	if (!stop.ready)
+		stop.ready = end;
+	st = history_walk(&w, g->track.last, g->track.stopped ? &stop : NULL, err);
+	if (!st && root)
+		mark(m, task, w.n_segments);
+	return st;
+}
+
+enum status waker_path(struct mapper *m, const struct stop *stop, struct path **out,
+		       struct err *err)
+{
+	struct walk w = { .history = &m->history,
+			  .pools = &m->budgets,
+			  .begin = stop->began,
+			  .now = stop->ready,
+			  .goroutine = stop->waker };
+
+	w.path = *out = path_new(m, err);
+	return w.path ? history_walk(&w, stop->waker_last, NULL, err) : err->code;
+}

@@ -1,0 +1,91 @@
+/*
+ * history: when goroutines did not run, why, and who made them run again.
+ *
+ * One record for each stop, written when the goroutine runs again, in a ring of
+ * MAX_HISTORY for all goroutines together: memory is bounded, and what is older
+ * than the ring is lost and says so. A record knows the one before of its
+ * goroutine, and the last one of the goroutine that ended the stop as of then:
+ * walking back only ever leads to lower numbers, so it ends on any input. Records
+ * are kept while a task is open; nobody looks further back than its begin.
+ */
+#ifndef MAPPING_HISTORY_H
+#define MAPPING_HISTORY_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "mapping/budget.h"
+
+enum stop_kind {
+	STOP_WAIT,
+	STOP_SYSCALL,
+	STOP_PREEMPTED,
+	STOP_BIRTH, /* before it, the goroutine did not exist */
+};
+
+struct stop {
+	int64_t began, ready, ran; /* ns; not running, runnable, running again */
+	int64_t waker;		   /* the goroutine that made it runnable, if woken */
+	uint64_t waker_last;	   /* its last record then; 0: it has none */
+	uint64_t previous;	   /* record of the same goroutine; 0: none */
+	uint8_t kind;		   /* enum stop_kind */
+	uint8_t reason;		   /* of a wait: of mapper.reasons */
+	bool woken;		   /* by a goroutine: not by the network or a timer */
+};
+
+/* Where a goroutine is in its history. */
+struct track {
+	uint64_t last;	  /* record of its last stop; 0: none */
+	struct stop stop; /* in progress; ready is 0 until then */
+	bool stopped;
+};
+
+struct history {
+	struct stop *ring; /* MAX_HISTORY; NULL until the first record */
+	uint64_t n;	   /* records ever written; they count from 1 */
+};
+
+/* Time on a path, or of a waker, by what it went to. */
+struct path {
+	struct budget sums; /* running, runnable, in system calls, blocked and why */
+	uint64_t others_ns; /* part of it on other goroutines than the first */
+	uint64_t unknown_ns;
+};
+
+/* A stretch of a path: one goroutine, from then to then. */
+struct segment {
+	int64_t goroutine, from, to;
+};
+
+/* What a walk works on. The caller fills the first part. */
+struct walk {
+	const struct history *history;
+	struct budget_pools *pools;
+	struct path *path;	  /* is added to */
+	struct segment *segments; /* the latest of the path, or NULL */
+	size_t n_segments, max_segments;
+	int64_t begin;	   /* of the window */
+	bool follow;	   /* the wakers and creators; else the one goroutine alone */
+	int64_t now;	   /* the end of the window */
+	int64_t goroutine; /* whose */
+};
+
+void history_init(struct history *h);
+void history_release(struct history *h);
+
+/* It stops running (or is first seen not running), or begins to exist. */
+void track_stop(struct track *t, enum stop_kind kind, uint8_t reason, int64_t now);
+/* It is runnable, thanks to another goroutine (NULL: to none). */
+void track_ready(struct track *t, int64_t waker, const struct track *waker_track, int64_t now);
+/* It runs again; the stop is recorded if `keep`. */
+MUST_CHECK enum status track_run(struct history *h, struct track *t, bool keep, int64_t now,
+				 struct err *err);
+
+/*
+ * Back from w->now on w->goroutine, whose last record is `last` and which is in
+ * `stop` (NULL: it runs). What it comes to is exactly now - begin.
+ */
+MUST_CHECK enum status history_walk(struct walk *w, uint64_t last, const struct stop *stop,
+				    struct err *err);
+
+#endif /* MAPPING_HISTORY_H */

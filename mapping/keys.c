@@ -1,0 +1,9 @@
+#include "mapping/keys.h"
+
+#define X(id, name, type, where, meaning) { name, type, where, meaning },
+const struct key_info key_infos[N_ATTRIBUTE_KEYS] = { ATTRIBUTE_KEYS(X) };
+#undef X
+
+#define X(id, name, type, where, meaning) { (const uint8_t *)(name), sizeof(name) - 1 },
+const struct slice key_names[N_ATTRIBUTE_KEYS] = { ATTRIBUTE_KEYS(X) };
+#undef X

@@ -1,0 +1,254 @@
+/*
+ * What a trace keeps when it has more than its limits allow: spans_per_trace and
+ * bytes_per_trace. Tasks and regions come first, as others hang below them; then
+ * waits on the critical path, then the longest. What is critical is known only in
+ * the end: until then twice as many leaves are held as may be sent, the longest.
+ * They are a heap then, so that a task with a million waits costs no more for each.
+ */
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "mapping/mapper_state.h"
+
+/* Everything in a span but its texts, lists and name, encoded; and in an attribute. */
+#define SPAN_BYTES 160u
+#define ATTR_BYTES 24u
+#define EVENT_BYTES 40u
+#define LINK_BYTES 48u
+
+static int64_t length_of(const struct node *n)
+{
+	return n->end - n->start;
+}
+
+static size_t max_leaves(const struct trace *t)
+{
+	size_t n = t->max_spans < MAX_SPANS_PER_TRACE / 2 ? 2 * t->max_spans : MAX_SPANS_PER_TRACE;
+
+	return n;
+}
+
+/* The one that goes first is on top: the shortest, of those the latest. */
+static bool goes_before(const struct node *a, const struct node *b)
+{
+	return length_of(a) != length_of(b) ? length_of(a) < length_of(b) : a->serial > b->serial;
+}
+
+static void sift_down(struct trace *t, size_t i)
+{
+	struct node **heap = t->leaves;
+
+	for (;;) {
+		size_t least = i;
+
+		for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < t->n_leaves; k++)
+			if (goes_before(heap[k], heap[least]))
+				least = k;
+		if (least == i)
+			return;
+		struct node *swap = heap[i];
+		heap[i] = heap[least];
+		heap[least] = swap;
+		i = least;
+	}
+}
+
+void trace_leaf_added(struct trace *t)
+{
+	struct node **heap = t->leaves;
+
+	for (size_t i = t->n_leaves - 1; t->is_heap && i && goes_before(heap[i], heap[(i - 1) / 2]);
+	     i = (i - 1) / 2) {
+		struct node *swap = heap[i];
+
+		heap[i] = heap[(i - 1) / 2];
+		heap[(i - 1) / 2] = swap;
+	}
+}
+
+bool trace_make_room(struct mapper *m, struct trace *t, int64_t length)
+{
+	if (t->n_leaves < max_leaves(t))
+		return true;
+	for (size_t i = t->n_leaves / 2; !t->is_heap && i > 0; i--)
+		sift_down(t, i - 1);
+	t->is_heap = true;
+	if (length <= length_of(t->leaves[0]))
+		return false;
+	leaf_free(m, t->leaves[0]);
+	t->leaves[0] = t->leaves[--t->n_leaves];
+	sift_down(t, 0);
+	t->left_out++;
+	return true;
+}
+
+/* Most telling first. */
+static int by_worth(const void *a, const void *b)
+{
+	const struct node *x = *(struct node *const *)a, *y = *(struct node *const *)b;
+
+	if (x->critical != y->critical)
+		return x->critical ? -1 : 1;
+	return goes_before(x, y) ? 1 : -1;
+}
+
+static int by_serial(const void *a, const void *b)
+{
+	const struct node *x = *(struct node *const *)a, *y = *(struct node *const *)b;
+
+	return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+static void drop_leaves(struct mapper *m, struct trace *t, size_t keep)
+{
+	while (t->n_leaves > keep) {
+		leaf_free(m, t->leaves[--t->n_leaves]);
+		t->left_out++;
+	}
+}
+
+static size_t attrs_bytes(const struct attr *attrs, size_t n)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += ATTR_BYTES + attrs[i].key.len +
+			 (attrs[i].type == ATTR_STRING ? utf8_repaired_len(attrs[i].str) : 0);
+	return bytes;
+}
+
+size_t span_bytes(const struct span *s)
+{
+	size_t bytes = SPAN_BYTES + utf8_repaired_len(s->name) + attrs_bytes(s->attrs, s->n_attrs) +
+		       s->n_links * LINK_BYTES;
+
+	for (size_t i = 0; i < s->n_events; i++)
+		bytes += EVENT_BYTES + utf8_repaired_len(s->events[i].name) +
+			 attrs_bytes(s->events[i].attrs, s->events[i].n_attrs);
+	return bytes;
+}
+
+/* A span's or event's attributes other than texts from the trace, and some more. */
+#define REST_BYTES (SPAN_BYTES + 24 * (ATTR_BYTES + 48))
+
+/* Texts may triple when they are repaired. */
+static uint64_t wait_bound(const struct wait *w)
+{
+	return REST_BYTES + 3 * (pooled_slice(w->stack).len + pooled_slice(w->waker_stack).len +
+				 pooled_slice(w->waker_name).len);
+}
+
+/* At least what the trace takes, told without putting its spans together. */
+static uint64_t bound(const struct trace *t)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < t->n_leaves; i++)
+		bytes += wait_bound(&t->leaves[i]->wait) + 3 * pooled_slice(t->leaves[i]->name).len;
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		const struct node *n = t->nodes[i];
+
+		bytes += 4 * REST_BYTES + 3 * pooled_slice(n->name).len;
+		for (size_t k = 0; k < n->n_events; k++) {
+			const struct pending *p = &n->events[k];
+
+			bytes += wait_bound(&p->wait) +
+				 3 * (pooled_slice(p->message).len + pooled_slice(p->category).len);
+		}
+	}
+	return bytes;
+}
+
+static void drop_events(struct mapper *m, struct node *n)
+{
+	n->dropped_events += (uint32_t)n->n_events;
+	m->sum.dropped_events += n->n_events;
+	for (size_t i = 0; i < n->n_events; i++)
+		mem_free(n->events[i].message);
+	n->n_events = 0;
+}
+
+static size_t bytes_without_events(struct mapper *m, struct node *n)
+{
+	size_t n_events = n->n_events, bytes;
+
+	n->n_events = 0;
+	bytes = node_bytes(m, n);
+	n->n_events = n_events;
+	return bytes;
+}
+
+/* Tasks and regions from the first on, as parents precede their children. */
+static void fit_nodes(struct mapper *m, struct trace *t, uint64_t *left)
+{
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		struct node *n = t->nodes[i];
+		size_t bytes = bytes_without_events(m, n);
+
+		/* The first says what was dropped: it is sent whatever the limit. */
+		n->unsent = i && (bytes > *left || (n->parent && n->parent->unsent));
+		if (!n->unsent)
+			*left -= bytes < *left ? bytes : *left;
+		t->left_out += n->unsent;
+	}
+}
+
+static void fit_leaves(struct mapper *m, struct trace *t, uint64_t *left)
+{
+	size_t kept_leaves = 0;
+
+	qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_worth);
+	for (size_t i = 0; i < t->n_leaves; i++) {
+		struct node *n = t->leaves[i];
+		size_t bytes = node_bytes(m, n);
+
+		if (bytes > *left || n->parent->unsent) {
+			leaf_free(m, n);
+			t->left_out++;
+			continue;
+		}
+		*left -= bytes;
+		t->leaves[kept_leaves++] = n;
+	}
+	t->n_leaves = kept_leaves;
+}
+
+static void fit_events(struct mapper *m, struct trace *t, uint64_t *left)
+{
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		struct node *n = t->nodes[i];
+		size_t bytes;
+
+		if (!n->n_events)
+			continue;
+		bytes = n->unsent ? SIZE_MAX : node_bytes(m, n) - bytes_without_events(m, n);
+		if (bytes > *left)
+			drop_events(m, n);
+		else
+			*left -= bytes;
+	}
+}
+
+void trace_trim(struct mapper *m, struct trace *t)
+{
+	size_t keep = t->max_spans > t->n_nodes ? t->max_spans - t->n_nodes : 0;
+	uint64_t left = m->opt.bytes_per_trace;
+	bool sorted = false;
+
+	if (t->n_leaves > keep) {
+		sorted = true;
+		qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_worth);
+		drop_leaves(m, t, keep);
+	}
+	if (bound(t) > left) {
+		sorted = true;
+		fit_nodes(m, t, &left);
+		fit_leaves(m, t, &left);
+		fit_events(m, t, &left);
+	}
+	/* As they came, if they were sorted otherwise meanwhile. */
+	if (t->n_leaves && (t->is_heap || sorted))
+		qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_serial);
+}
