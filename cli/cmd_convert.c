@@ -310,6 +310,7 @@ static int convert_all(int n, char **files, struct plan *p, const struct options
 	if (st)
 		log_error("%s", err.msg);
 	good = !st && convert_files(n, files, p, out, send, o);
+	p->mapper.sent = NULL;
 	sent_release(&sent);
 	if (p->metrics && !output_failed(out))
 		good &= metrics_out_finish(p->metrics);

@@ -314,7 +314,7 @@ static enum status ask(struct queue *q, const char *text, int64_t *out, struct e
 static enum status check(struct queue *q, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
-	int64_t pages;
+	int64_t pages = 0;
 	enum status st = db_number(q, SQL_PAGES, &pages, err);
 	int rc;
 

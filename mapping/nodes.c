@@ -8,6 +8,9 @@
 /* The capture's edges that cut a node, as part of its id. */
 enum { EDGE_START = 1, EDGE_END = 2, EDGE_SALVAGE = 4 };
 
+/* Far from the offset that goes with EDGE_SALVAGE. */
+#define EDGE_CRITICAL ((uint64_t)1 << 62)
+
 enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
 		      struct trace **out, struct err *err)
 {
@@ -258,12 +261,16 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	/* Cut elsewhere, the trace may show more of it, or less. */
 	if (n->salvaged)
 		edges |= EDGE_SALVAGE | m->cut_at << 3;
+	/*
+	 * In the application's trace a task has the same id whatever is above it; whether
+	 * it is on the critical path depends on what the capture has of that.
+	 */
+	if (n->critical && n->island)
+		edges |= EDGE_CRITICAL;
 	/* What the id has to tell apart is which part of the span the capture shows. */
-	if (edges)
-		key.cut =
-			id_cut(n->cut_start ? m->first_id_time : 0, n->cut_end ? n->end : 0, edges);
-	else if (n->moved && n->kind != NODE_WAIT)
-		key.cut = id_cut(n->moved, 0, 0);
+	if (edges || (n->moved && n->kind != NODE_WAIT))
+		key.cut = id_cut(n->cut_start ? m->first_id_time : n->moved,
+				 n->cut_end ? n->end : 0, edges);
 	return key;
 }
 
@@ -274,11 +281,12 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 void node_identify(const struct mapper *m, struct node *n)
 {
 	struct trace *t = n->trace;
-	struct id_key key = key_of(m, n);
+	struct id_key key;
 
+	n->island = n->adopted ? n : n->parent ? n->parent->island : NULL;
+	key = key_of(m, n);
 	if (t->n_nodes && n == t->nodes[0] && !t->id_fixed)
 		id_trace(&m->seed, &key, t->id);
-	n->island = n->adopted ? n : n->parent ? n->parent->island : NULL;
 	if (n->adopted)
 		memcpy(n->parent_id, n->context->span_id, SPAN_ID_BYTES);
 	else if (n->parent)

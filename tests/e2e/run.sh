@@ -221,13 +221,13 @@ protobuf_file() {
 # A comparison that finds nothing must be able to find something.
 difference_is_found() {
 	start_collector "$dir/got.jsonl" && convert -q -o "$dir/sent.jsonl" --endpoint "$url" $demo || return 1
-	sed '0,/"name":"sync"/s//"name":"sink"/' "$dir/got.jsonl" >"$dir/altered.jsonl"
+	sed '0,/"name":"lock stock"/s//"name":"sink"/' "$dir/got.jsonl" >"$dir/altered.jsonl"
 	if diff_spans "$dir/sent.jsonl" "$dir/altered.jsonl" >"$dir/differences" 2>&1; then
 		echo "one altered name was not found"
 		return 1
 	fi
 	tail -n +2 "$dir/differences"
-	grep -qx '  name: sink, expected sync' "$dir/differences" &&
+	grep -qx '  name: sink, expected lock stock' "$dir/differences" &&
 		[ "$(grep -c ' is not as sent:$' "$dir/differences")" = 1 ] &&
 		sed -n 's/^  //p' "$dir/differences"
 }
@@ -381,7 +381,7 @@ token_is_kept() {
 
 slow_request_is_told() {
 	start_collector "$dir/got.jsonl" && convert -q --endpoint "$url" $demo &&
-		timeout 60 "$bin/spans" story 'POST /orders' sync "$dir/got.jsonl"
+		timeout 60 "$bin/spans" story 'POST /orders' 'sync mutex' "$dir/got.jsonl"
 }
 
 comparer() {

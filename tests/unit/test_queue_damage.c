@@ -183,7 +183,7 @@ START_TEST(damaged_while_open)
 	qf.q = NULL;
 	queue_reopen();
 	fd = open(qf.path, O_WRONLY);
-	for (int page = 900; page < 1000; page++)
+	for (off_t page = 900; page < 1000; page++)
 		ck_assert(pwrite(fd, junk, sizeof(junk), page * 4096) == sizeof(junk));
 	close(fd);
 	drain_damaged(&out);
