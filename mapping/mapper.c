@@ -59,8 +59,8 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	map_init(&m->adopted, MAX_OPEN_TRACES, "open traces");
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
-	m->attr_scratch =
-		mem_alloc(options->events_per_span * MAX_EVENT_ATTRS * sizeof(*m->attr_scratch));
+	m->attr_scratch = mem_alloc((size_t)options->events_per_span * MAX_EVENT_ATTRS *
+				    sizeof(*m->attr_scratch));
 	m->span_attrs = mem_alloc(MAX_SPAN_ATTRS * sizeof(*m->span_attrs));
 	m->hex = mem_alloc((options->events_per_span + (size_t)1) * sizeof(*m->hex));
 	m->linked = mem_alloc((options->links_per_span + 1) * sizeof(*m->linked));

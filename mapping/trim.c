@@ -199,7 +199,8 @@ static void fit_leaves(struct mapper *m, struct trace *t, uint64_t *left)
 {
 	size_t kept_leaves = 0;
 
-	qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_worth);
+	if (t->n_leaves)
+		qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_worth);
 	for (size_t i = 0; i < t->n_leaves; i++) {
 		struct node *n = t->leaves[i];
 		size_t bytes = node_bytes(m, n);

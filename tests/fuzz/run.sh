@@ -42,6 +42,7 @@ seeds()
 		generation) # the version's number, then what is behind the header
 			version=$(head -c 7 "$to" | tail -c 2)
 			index=$(((version > 22) + (version > 23) + (version > 25)))
+			# shellcheck disable=SC2059 # the byte is spelled in the format
 			{ printf "\\$(printf %03o "$index")" && tail -c +17 "$to"; } >"$WORK/one" &&
 				mv "$WORK/one" "$to"
 			;;

@@ -244,7 +244,7 @@ START_TEST(changed_to_anything)
 	struct buf dump;
 	size_t reach;
 
-	load_text(&o, texts[_i * 3]);
+	load_text(&o, texts[(size_t)_i * 3]);
 	reach = o.version < 26 ? BATCH_HEADER : 0;
 	buf_init(&dump, 64 * MIB);
 	for (size_t at = 0; at < o.trace.len; at++) {
