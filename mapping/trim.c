@@ -150,7 +150,7 @@ static uint64_t bound(const struct trace *t)
 	for (size_t i = 0; i < t->n_nodes; i++) {
 		const struct node *n = t->nodes[i];
 
-		bytes += 4 * REST_BYTES + 3 * pooled_slice(n->name).len;
+		bytes += (size_t)4 * REST_BYTES + (size_t)3 * pooled_slice(n->name).len;
 		for (size_t k = 0; k < n->n_events; k++) {
 			const struct pending *p = &n->events[k];
 
