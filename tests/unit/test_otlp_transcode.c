@@ -48,6 +48,9 @@ START_TEST(as_the_json_writer)
 		struct span s = span_gen_next(&gen);
 
 		fill_defaults(&gen, &s);
+		/* A message begins with its largest scope: let it be the same in both forms. */
+		if (i % 4)
+			s.scope = SCOPE_SCHED;
 		if (otlp_batch_add(&proto, &s, &err))
 			break;
 		ck_assert(!otlp_batch_add(&json, &s, &err));
