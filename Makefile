@@ -110,6 +110,10 @@ $(foreach f,$(FUZZ),$(eval $(call program,fuzz_$(f),tests/fuzz/fuzz_$(f).c $(TES
 $(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tests/fuzz/replay.c \
 	$(TEST_SRC))))
 
+$(B)/shim.so: tests/shim/shim.c $(B)/flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $< -ldl
+
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server
 HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
@@ -169,7 +173,7 @@ SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
 .PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
-.PHONY: check-queue bench-profile check-bench check-bridge
+.PHONY: check-queue check-faults soak bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -201,11 +205,17 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
 
 # TEST=Poison: one fault.
-check-faults: $(B)/flightspan $(if $(HAVE_GO),$(FAULTS)) ## what goes wrong between exporter and receiver, by sets; needs Go
-	$(Q)tests/otlp/faults.sh $<
+FAULTS_NEED := $(B)/flightspan $(B)/shim.so $(if $(HAVE_GO),$(FAULTS))
+check-faults: $(FAULTS_NEED) ## what goes wrong between exporter and receiver, by sets; needs Go
+	$(Q)tests/otlp/faults.sh $@ $<
 
-check-queue: $(B)/flightspan ## the queue under kill -9, a full disk and a stop; QUEUE_ROUNDS (200)
-	$(Q)tests/queue/run.sh $<
+# KILLS=500 rounds of kill -9.
+check-queue: $(FAULTS_NEED) ## the queue under kill -9, full and broken disks, clock jumps, a stop; needs Go
+	$(Q)tests/otlp/faults.sh $@ $<
+
+SOAK ?= 10m
+soak: $(FAULTS_NEED) ## a flapping backend under load for SOAK (10m); needs Go
+	$(Q)SOAK=$(SOAK) tests/otlp/faults.sh $@ $<
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
