@@ -49,17 +49,38 @@ static bool is_under(const struct node *n, const struct node *root)
 	return n != NULL;
 }
 
+/* They are few, as a rule, and come the latest first: from the front, nothing moves far. */
+#define FEW_SEGMENTS 32u
+
+static void sort(struct segment *list, size_t n)
+{
+	if (n > FEW_SEGMENTS) {
+		qsort(list, n, sizeof(*list), by_goroutine);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct segment s = list[i];
+		size_t k = i;
+
+		for (; k > 0 && by_goroutine(&s, &list[k - 1]) < 0; k--)
+			list[k] = list[k - 1];
+		list[k] = s;
+	}
+}
+
 /* Mark what of the root's trace is on its path. */
 static void mark(struct mapper *m, struct node *root, size_t n)
 {
 	struct trace *t = root->trace;
+	/* All of the trace is below its first one, unless others came beside it. */
+	bool all = root == t->nodes[0] && !t->adopted_key;
 
-	qsort(m->segments, n, sizeof(*m->segments), by_goroutine);
-	for (size_t i = 0; i < t->n_nodes; i++)
-		if (is_under(t->nodes[i], root) && is_on(m->segments, n, t->nodes[i]))
+	sort(m->segments, n);
+	for (size_t i = all; i < t->n_nodes; i++)
+		if ((all || is_under(t->nodes[i], root)) && is_on(m->segments, n, t->nodes[i]))
 			t->nodes[i]->critical = true;
 	for (size_t i = 0; i < t->n_leaves; i++)
-		if (is_under(t->leaves[i], root) && is_on(m->segments, n, t->leaves[i]))
+		if ((all || is_under(t->leaves[i], root)) && is_on(m->segments, n, t->leaves[i]))
 			t->leaves[i]->critical = true;
 }
 
