@@ -217,7 +217,7 @@ $(BENCH_GO)/read: $(wildcard tests/bench/go/*.* tests/bench/go/*/*.go)
 		-o $(abspath $(@D))/ ./... && touch $(abspath $@)
 
 # BENCH_FLAGS="--parts 'read convert' --mb 20 --rounds 7" only prints; with --page it also writes.
-BENCH_NEEDS := $(B)/flightspan $(B)/bench/bench_read $(B)/bench/launch $(BENCH_GO)/read
+BENCH_NEEDS := $(B)/flightspan $(B)/asm $(B)/bench/bench_read $(B)/bench/launch $(BENCH_GO)/read
 BENCH_RUN := tests/bench/bench.py $(B) $(BENCH_GO) build/bench
 BENCH_FLAGS ?= --page docs/benchmarks.md
 bench: $(BENCH_NEEDS) ## speed and memory beside Go's own tools, into docs/benchmarks.md; half an hour
