@@ -8,7 +8,7 @@
 #ifndef MAPPING_KEYS_H
 #define MAPPING_KEYS_H
 
-#include "base/slice.h"
+#include "mapping/span.h"
 
 /* clang-format off: a table */
 #define ATTRIBUTE_KEYS(X)                                                                          \
@@ -85,8 +85,8 @@
 	  "the part of that for that reason")                                                      \
 	X(WAKER_UNKNOWN, "flightspan.waker.time.unknown_ns", "int", "long waits",                  \
 	  "did not exist yet, or is no longer remembered")                                         \
-	X(CRITICAL, "flightspan.critical", "bool", "spans below a root task",                      \
-	  "true: it is on the root's critical path")                                               \
+	X(CRITICAL, "flightspan.critical", "bool", "spans below a root or adopted task",           \
+	  "true: it is on that task's critical path")                                              \
 	X(CRITICAL_RUNNING, "flightspan.critical.running_ns", "int", "tasks",                      \
 	  "of the critical path: some goroutine ran")                                              \
 	X(CRITICAL_RUNNABLE, "flightspan.critical.runnable_ns", "int", "tasks",                    \
@@ -129,6 +129,6 @@ struct key_info {
 };
 
 extern const struct key_info key_infos[N_ATTRIBUTE_KEYS];
-extern const struct slice key_names[N_ATTRIBUTE_KEYS];
+extern const struct slice key_names[N_ATTRIBUTE_KEYS]; /* of ready keys */
 
 #endif /* MAPPING_KEYS_H */
