@@ -203,10 +203,10 @@ type outcome struct {
 	maxRSS int64 // KiB
 }
 
-func (w *world) start(args ...string) (*exec.Cmd, fmt.Stringer) { return w.startIn(nil, args...) }
+func (w *world) start(args ...string) (*exec.Cmd, fmt.Stringer) { return w.startUnder(nil, args...) }
 
-// startIn starts the program through another one, if there is any.
-func (w *world) startIn(before []string, args ...string) (*exec.Cmd, fmt.Stringer) {
+// startUnder starts the program through another one, if there is any.
+func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stringer) {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
 	w.Cleanup(cancel)
 	line := append(append(append([]string(nil), before...), *program), args...)

@@ -108,7 +108,7 @@ func (w *world) name() string { return strings.ReplaceAll(w.protocol, "/", "-") 
 func (q *trio) start(args ...string) (*exec.Cmd, fmt.Stringer) {
 	w := *q.of[0]
 	w.env = q.env
-	return w.startIn(q.inside, args...)
+	return w.startUnder(q.inside, args...)
 }
 
 func (q *trio) convert(retry string) (*exec.Cmd, fmt.Stringer) {
