@@ -48,14 +48,14 @@ static inline void buf_u8(struct buf *b, uint8_t byte)
 		b->ptr[b->len++] = byte;
 }
 
-static inline void buf_slice(struct buf *b, struct slice s)
+static inline void buf_slice(struct buf *b, struct slice bytes)
 {
-	buf_add(b, s.ptr, s.len);
+	buf_add(b, bytes.ptr, bytes.len);
 }
 
-static inline void buf_str(struct buf *b, const char *s)
+static inline void buf_str(struct buf *b, const char *text)
 {
-	buf_add(b, s, strlen(s));
+	buf_add(b, text, strlen(text));
 }
 
 void buf_u64(struct buf *b, uint64_t v);		       /* decimal */

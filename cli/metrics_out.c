@@ -2,11 +2,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "exporter/otlp_http.h"
 #include "exporter/otlp_metrics.h"
+#include "exporter/retry.h"
 
 struct receiver {
-	struct otlp_http *http;
+	struct transport *transport;
 	bool failed; /* it gets no more */
 };
 
@@ -29,8 +29,7 @@ static enum status open_receivers(struct metrics_out *m, struct err *err)
 		return err_nomem(err, "the metrics");
 	for (size_t i = 0; !st && i < m->opt.n_exporters; i++) {
 		const struct exporter_settings *e = &m->opt.exporters[i];
-		struct otlp_http_settings set = { .otlp = e->otlp,
-						  .retry_budget_ns = m->opt.give_up_ns };
+		struct exporter_settings set = { .is_otlp = true, .otlp = e->otlp };
 
 		if (!e->is_otlp)
 			continue;
@@ -38,7 +37,7 @@ static enum status open_receivers(struct metrics_out *m, struct err *err)
 		/* They are encoded once; who takes spans as JSON takes these as protobuf. */
 		if (set.otlp.protocol == SETTING_HTTP_JSON)
 			set.otlp.protocol = SETTING_HTTP_PROTOBUF;
-		st = otlp_http_open(&m->receivers[m->n_receivers].http, &set, err);
+		st = transport_open(&m->receivers[m->n_receivers].transport, &set, NULL, err);
 		m->n_receivers += !st;
 	}
 	return st;
@@ -78,7 +77,7 @@ void metrics_out_close(struct metrics_out *m)
 		return;
 	file_out_close(m->file);
 	for (size_t i = 0; i < m->n_receivers; i++)
-		otlp_http_close(m->receivers[i].http);
+		transport_close(m->receivers[i].transport);
 	mem_free(m->receivers);
 	mem_free(m->path);
 	buf_release(&m->message);
@@ -96,26 +95,22 @@ static enum status to_file(struct metrics_out *m, struct err *err)
 	return st ? st : file_out_write(m->file, buf_view(&m->message), err);
 }
 
-static enum status to_receivers(struct metrics_out *m, struct err *err)
+/* A receiver that does not take them gets no more; that is no reason to stop. */
+static void to_receivers(struct metrics_out *m)
 {
+	const struct retry_settings set = { .budget_ns = m->opt.give_up_ns, .what = "metrics" };
+
 	for (size_t i = 0; i < m->n_receivers; i++) {
 		struct receiver *r = &m->receivers[i];
+		struct attempt_result last;
 		struct err why = ERR_INIT;
-		enum status st;
 
-		if (r->failed)
+		if (r->failed ||
+		    !retry_send(r->transport, &set, buf_view(&m->message), 1, &last, &why))
 			continue;
-		st = otlp_http_send(r->http, buf_view(&m->message), 1, &why);
-		if (st && st != ST_REMOTE) {
-			*err = why;
-			return st;
-		}
-		if (!st)
-			continue;
-		log_error("metrics: %s", why.msg);
+		log_error("%s", why.msg);
 		r->failed = m->failed = true;
 	}
-	return ST_OK;
 }
 
 static enum status emit(void *arg, const struct metrics *metrics, struct err *err)
@@ -131,7 +126,7 @@ static enum status emit(void *arg, const struct metrics *metrics, struct err *er
 	if (!st && m->n_receivers) {
 		st = otlp_metrics_put(&m->message, OTLP_PROTO, &m->opt.resource, metrics, err);
 		if (!st)
-			st = to_receivers(m, err);
+			to_receivers(m);
 	}
 	return st;
 }

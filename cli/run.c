@@ -15,7 +15,7 @@
 #define LOG_BURST 10u
 
 /* The most that the file may have, and as many again that are being retired. */
-#define MAX_SOURCES 64u
+#define MAX_SOURCES ((size_t)64)
 
 struct running {
 	const struct source_kind *kind; /* NULL: a free place */
@@ -34,10 +34,8 @@ struct run {
 	struct running sources[2 * MAX_SOURCES];
 };
 
-static void tell(void *arg, enum log_level level, const char *line)
+static void tell(const char *name, enum log_level level, const char *line)
 {
-	const char *name = arg;
-
 	switch (level) {
 	case LOG_LEVEL_ERROR:
 		log_error("%s: %s", name, line);
@@ -79,10 +77,7 @@ static enum status open_send(struct run *r, const struct settings *s, struct err
 static enum status start_source(struct run *r, struct run_plan *plan,
 				const struct source_settings *set, struct err *err)
 {
-	const struct source_env env = { .inbox = r->inbox,
-					.tell = tell,
-					/* Only read. */
-					.tell_arg = (void *)(uintptr_t)set->name };
+	const struct source_env env = { .inbox = r->inbox, .tell = tell, .name = set->name };
 	struct running *place = r->sources;
 	enum status st;
 

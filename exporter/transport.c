@@ -304,7 +304,8 @@ static struct verdict judge(struct transport *t, const struct http_reply *r, enu
 
 static void tell_outcome(const struct http_reply *r, struct attempt_result *out)
 {
-	if (r->rc)
+	/* A body that we would not read to its end takes nothing from the status. */
+	if (r->rc && !(r->rc == CURLE_WRITE_ERROR && r->status))
 		snprintf(out->outcome, sizeof(out->outcome), "%s", r->error);
 	else if (r->status == 200 && out->grpc_status > 0)
 		snprintf(out->outcome, sizeof(out->outcome), "gRPC status %d%s%s", out->grpc_status,

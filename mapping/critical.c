@@ -4,8 +4,8 @@
  * The path leads from the task's end back to its begin: along what the goroutine
  * did, at each wait on to the goroutine that ended it, at a goroutine's begin to
  * its creator. Its parts are as long as the task together. The spans below a root
- * task that lie on the root's path are marked. Of a waker, only its own time since
- * the wait began is told: one level.
+ * task, or one adopted by the application's trace, that lie on its path are marked. Of a
+ * waker, only its own time since the wait began is told: one level.
  */
 #include <stdlib.h>
 
@@ -42,25 +42,35 @@ static bool is_on(const struct segment *list, size_t n, const struct node *node)
 	       (!node->ended || list[low].from < node->end);
 }
 
-static bool is_under(const struct node *n, const struct node *root)
+/*
+ * The task whose path the node is marked by, if not the node itself: the nearest above
+ * that is in the application's trace, else the root. One capture knows what is above a
+ * task that was adopted, another doesn't: so that says nothing of what is below it.
+ */
+static const struct node *path_owner(const struct node *n)
 {
-	for (n = n->parent; n && n != root;)
+	while (n->parent && !n->adopted)
 		n = n->parent;
-	return n != NULL;
+	return n;
 }
 
-/* Mark what of the root's trace is on its path. */
-static void mark(struct mapper *m, struct node *root, size_t n)
+static void mark_if_on(struct node *n, const struct node *top, const struct segment *list,
+		       size_t len)
 {
-	struct trace *t = root->trace;
+	if (n != top && path_owner(n) == top && is_on(list, len, n))
+		n->critical = true;
+}
+
+/* Mark what is on the path of a task that is at the top. */
+static void mark(struct mapper *m, const struct node *top, size_t n)
+{
+	struct trace *t = top->trace;
 
 	qsort(m->segments, n, sizeof(*m->segments), by_goroutine);
 	for (size_t i = 0; i < t->n_nodes; i++)
-		if (is_under(t->nodes[i], root) && is_on(m->segments, n, t->nodes[i]))
-			t->nodes[i]->critical = true;
+		mark_if_on(t->nodes[i], top, m->segments, n);
 	for (size_t i = 0; i < t->n_leaves; i++)
-		if (is_under(t->leaves[i], root) && is_on(m->segments, n, t->leaves[i]))
-			t->leaves[i]->critical = true;
+		mark_if_on(t->leaves[i], top, m->segments, n);
 }
 
 static struct path *path_new(struct mapper *m, struct err *err)
@@ -79,7 +89,7 @@ void path_free(struct mapper *m, struct path *p)
 enum status critical_path(struct mapper *m, struct node *task, const struct goroutine *g,
 			  int64_t end, struct err *err)
 {
-	bool root = !task->parent && task->trace->n_nodes + task->trace->n_leaves > 1;
+	bool marks = path_owner(task) == task && task->trace->n_nodes + task->trace->n_leaves > 1;
 	struct walk w = { .history = &m->history,
 			  .pools = &m->budgets,
 			  .max_segments = MAX_PATH_SEGMENTS,
@@ -96,7 +106,7 @@ enum status critical_path(struct mapper *m, struct node *task, const struct goro
 		m->segments = mem_alloc(MAX_PATH_SEGMENTS * sizeof(*m->segments));
 	if (!m->segments)
 		return err_nomem(err, "a critical path");
-	w.segments = root ? m->segments : NULL;
+	w.segments = marks ? m->segments : NULL;
 	w.path = task->path = path_new(m, err);
 	if (!w.path)
 		return err->code;
@@ -104,7 +114,7 @@ enum status critical_path(struct mapper *m, struct node *task, const struct goro
 	if (!stop.ready)
 		stop.ready = end;
 	st = history_walk(&w, g->track.last, g->track.stopped ? &stop : NULL, err);
-	if (!st && root)
+	if (!st && marks)
 		mark(m, task, w.n_segments);
 	return st;
 }

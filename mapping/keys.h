@@ -85,8 +85,8 @@
 	  "the part of that for that reason")                                                      \
 	X(WAKER_UNKNOWN, "flightspan.waker.time.unknown_ns", "int", "long waits",                  \
 	  "did not exist yet, or is no longer remembered")                                         \
-	X(CRITICAL, "flightspan.critical", "bool", "spans below a root task",                      \
-	  "true: it is on the root's critical path")                                               \
+	X(CRITICAL, "flightspan.critical", "bool", "spans below a root or adopted task",           \
+	  "true: it is on that task's critical path")                                              \
 	X(CRITICAL_RUNNING, "flightspan.critical.running_ns", "int", "tasks",                      \
 	  "of the critical path: some goroutine ran")                                              \
 	X(CRITICAL_RUNNABLE, "flightspan.critical.runnable_ns", "int", "tasks",                    \

@@ -8,9 +8,6 @@
 /* The capture's edges that cut a node, as part of its id. */
 enum { EDGE_START = 1, EDGE_END = 2, EDGE_SALVAGE = 4 };
 
-/* Far from the offset that goes with EDGE_SALVAGE. */
-#define EDGE_CRITICAL ((uint64_t)1 << 62)
-
 enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
 		      struct trace **out, struct err *err)
 {
@@ -261,12 +258,6 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	/* Cut elsewhere, the trace may show more of it, or less. */
 	if (n->salvaged)
 		edges |= EDGE_SALVAGE | m->cut_at << 3;
-	/*
-	 * In the application's trace a task has the same id whatever is above it; whether
-	 * it is on the critical path depends on what the capture has of that.
-	 */
-	if (n->critical && n->island)
-		edges |= EDGE_CRITICAL;
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges || (n->moved && n->kind != NODE_WAIT))
 		key.cut = id_cut(n->cut_start ? m->first_id_time : n->moved,

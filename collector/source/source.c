@@ -19,5 +19,5 @@ void source_tell(const struct source_env *env, enum log_level level, const char 
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	env->tell(env->tell_arg, level, line);
+	env->tell(env->name, level, line);
 }

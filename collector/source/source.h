@@ -13,9 +13,9 @@
 
 struct source_env {
 	struct inbox *inbox; /* borrowed until close, as the settings */
-	/* One line for a person; from any thread. */
-	void (*tell)(void *arg, enum log_level level, const char *line);
-	void *tell_arg;
+	/* One line for a person about the source of this name; from any thread. */
+	void (*tell)(const char *name, enum log_level level, const char *line);
+	const char *name;
 };
 
 /* For people and /metrics. */

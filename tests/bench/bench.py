@@ -103,16 +103,19 @@ class Runner:
 
     def same(self, mb):
         """Both make the same spans: else their speed says nothing."""
+        self.same_spans("edges", self.bench.assemble(f"{os.path.dirname(__file__)}/edges.txt"))
         for mode in self.args.modes:
-            t = self.bench.trace(mode, mb)
-            self.bench.run(self.bench.convert_reference(t))
-            self.bench.run(self.bench.convert_ours(t))
-            # In net, a span has more events than it may.
-            option = ["-without-wait-events"] if mode == "net" else []
-            p = subprocess.run([f"{self.args.tools}/same", *option, f"{self.args.cache}/spans.bin",
-                                f"{self.args.cache}/bridge.bin"], text=True, check=False,
-                               stdout=subprocess.PIPE, timeout=600)
-            self.verdict(p.returncode == 0, f"same spans {mode} {mb} MB: {p.stdout.strip()}")
+            self.same_spans(f"{mode} {mb} MB", self.bench.trace(mode, mb),
+                            # In net, a span has more events than it may.
+                            ["-without-wait-events"] if mode == "net" else [])
+
+    def same_spans(self, name, trace, options=()):
+        self.bench.run(self.bench.convert_reference(trace))
+        self.bench.run(self.bench.convert_ours(trace))
+        p = subprocess.run([f"{self.args.tools}/same", *options, f"{self.args.cache}/spans.bin",
+                            f"{self.args.cache}/bridge.bin"], text=True, check=False,
+                           stdout=subprocess.PIPE, timeout=600)
+        self.verdict(p.returncode == 0, f"same spans {name}: {p.stdout.strip()}")
 
     def memory(self, mb):
         """Peaks of `convert` as users run it, limits and all, beside the largest generation."""

@@ -74,6 +74,12 @@ class Bench:
             os.rename(path + ".part", path)
         return path
 
+    def assemble(self, source):
+        """A trace of the assembler's text."""
+        path = f"{self.cache}/assembled.trace"
+        subprocess.run([f"{self.build}/asm", source, path], check=True, timeout=60)
+        return path
+
     def run(self, command, times=1):
         report = f"{self.cache}/report.{os.getpid()}"
         subprocess.run([f"{self.build}/bench/launch", report, str(times), *command], check=True,

@@ -48,8 +48,6 @@ static const struct {
 	{ "node", node_suite },
 	{ "num", num_suite },
 	{ "otlp_batch", otlp_batch_suite },
-	{ "otlp_http", otlp_http_suite },
-	{ "otlp_http_failures", otlp_http_failures_suite },
 	{ "otlp_json", otlp_json_suite },
 	{ "otlp_reply", otlp_reply_suite },
 	{ "otlp_split", otlp_split_suite },
@@ -58,6 +56,7 @@ static const struct {
 	{ "queue_damage", queue_damage_suite },
 	{ "queue_random", queue_random_suite },
 	{ "residency", residency_suite },
+	{ "retry", retry_suite },
 	{ "rules", rules_suite },
 	{ "salvage", salvage_suite },
 	{ "sampler", sampler_suite },
@@ -76,6 +75,7 @@ static const struct {
 	{ "tables", tables_suite },
 	{ "timesort", timesort_suite },
 	{ "transport", transport_suite },
+	{ "transport_links", transport_links_suite },
 	{ "utf8", utf8_suite },
 };
 /* clang-format on */

@@ -49,8 +49,6 @@ Suite *metrics_suite(void);
 Suite *node_suite(void);
 Suite *num_suite(void);
 Suite *otlp_batch_suite(void);
-Suite *otlp_http_suite(void);
-Suite *otlp_http_failures_suite(void);
 Suite *otlp_json_suite(void);
 Suite *otlp_reply_suite(void);
 Suite *otlp_split_suite(void);
@@ -59,6 +57,7 @@ Suite *queue_damage_suite(void);
 Suite *queue_random_suite(void);
 Suite *queue_suite(void);
 Suite *residency_suite(void);
+Suite *retry_suite(void);
 Suite *rules_suite(void);
 Suite *salvage_suite(void);
 Suite *sampler_suite(void);
@@ -77,6 +76,7 @@ Suite *subst_suite(void);
 Suite *tables_suite(void);
 Suite *timesort_suite(void);
 Suite *transport_suite(void);
+Suite *transport_links_suite(void);
 Suite *utf8_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */

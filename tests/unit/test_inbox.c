@@ -88,6 +88,8 @@ START_TEST(waiting)
 	inbox_wake(box);
 	pthread_join(p.thread, NULL);
 	ck_assert(!p.in);
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[1]);
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[2]);
 }
 END_TEST
 

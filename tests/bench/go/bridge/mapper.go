@@ -378,6 +378,11 @@ func (m *mapper) finish() error {
 			return err
 		}
 	}
+	for name, begun := range m.ranges {
+		if err := m.end(m.newSpan(m.capture, "runtime", name, begun), m.last); err != nil {
+			return err
+		}
+	}
 	if m.capture != nil {
 		if err := m.end(m.capture, m.last); err != nil {
 			return err
