@@ -25,6 +25,7 @@ static const char tables[] =
 	" inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
 	" done_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX snapshots_age ON snapshots (done_s);"
+	"CREATE INDEX snapshots_file ON snapshots (device, inode);"
 	"CREATE TABLE ids (id INTEGER PRIMARY KEY, sent_s INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX ids_age ON ids (sent_s);";
 
