@@ -61,6 +61,11 @@ void reader_salvage(struct reader *r)
 	r->gen.salvage = true;
 }
 
+void reader_take_notes(struct reader *r, size_t bytes)
+{
+	order_take_notes(r->order, bytes);
+}
+
 const struct salvage *reader_salvaged(const struct reader *r)
 {
 	return r->salvage.generation ? &r->salvage : NULL;
