@@ -67,10 +67,3 @@ void *pool_get(struct pool *p, struct err *err)
 	p->n++;
 	return memset(object, 0, p->size);
 }
-
-void pool_put(struct pool *p, void *object)
-{
-	memcpy(object, &p->free, sizeof(p->free));
-	p->free = object;
-	p->n--;
-}

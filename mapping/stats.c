@@ -79,9 +79,9 @@ enum status stats_settle(struct stats *s, struct err *err)
 	return st;
 }
 
-enum status stats_row_of(struct stats_rows *t, const struct event *ev, uint64_t id,
-			 struct slice (*text)(const struct event *), struct stats_row **out,
-			 struct err *err)
+enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,
+			  struct slice (*text)(const struct event *), struct stats_row **out,
+			  struct err *err)
 {
 	*out = stats_rows_get(t, id);
 	return *out ? ST_OK : stats_rows_put(t, id, text(ev), out, err);

@@ -93,10 +93,22 @@ MUST_CHECK static inline enum status stats_add(struct stats *s, struct dist *d, 
 	return LIKELY(s->n_later < STATS_LATER) ? ST_OK : stats_settle(s, err);
 }
 
+enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,
+			  struct slice (*text)(const struct event *), struct stats_row **out,
+			  struct err *err);
+
 /* The row of a string of the event's generation; `text` is asked only if the id is new. */
-MUST_CHECK enum status stats_row_of(struct stats_rows *t, const struct event *ev, uint64_t id,
-				    struct slice (*text)(const struct event *),
-				    struct stats_row **out, struct err *err);
+MUST_CHECK static inline enum status stats_row_of(struct stats_rows *t, const struct event *ev,
+						  uint64_t id,
+						  struct slice (*text)(const struct event *),
+						  struct stats_row **out, struct err *err)
+{
+	if (LIKELY(id < STATS_LOW_IDS && t->low[id])) {
+		*out = t->low[id];
+		return ST_OK;
+	}
+	return stats_far_row(t, ev, id, text, out, err);
+}
 
 /* The goroutine of a region or range; NULL: it has not been seen in any state. */
 static inline struct stats_go *stats_go_of(const struct event *ev)

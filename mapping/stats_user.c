@@ -13,7 +13,7 @@ enum status stats_task_begin(struct stats *s, const struct event *ev, struct err
 		/* No reader hands out a second begin; if one does, the first has no end. */
 		dist_add_cut(&t->row->dist, stats_ns(t->since, ev->time));
 	} else {
-		t = pool_get(&s->task_pool, err);
+		t = pool_take(&s->task_pool, err);
 		if (!t)
 			return err->code;
 		st = map_put(&s->tasks, event_task(ev), t, err);
@@ -64,7 +64,7 @@ enum status stats_region_begin(struct stats *s, const struct event *ev, struct e
 	st = stats_row_of(&s->report.regions, ev, ev->args[1], event_name, &row, err);
 	if (st)
 		return st;
-	region = pool_get(&s->region_pool, err);
+	region = pool_take(&s->region_pool, err);
 	if (!region)
 		return err->code;
 	*region = (struct stats_region){ g->regions, row, ev->time };

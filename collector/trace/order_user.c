@@ -216,11 +216,11 @@ enum advance on_gc_end(struct order *o, struct stream *s, struct err *err)
 
 static struct order_task *new_task(struct order *o, uint64_t id, struct err *err)
 {
-	struct order_task *t = pool_get(&o->task_pool, err);
+	struct order_task *t = pool_take(&o->task_pool, err);
 
 	if (!t)
 		return NULL;
-	t->id = id;
+	*t = (struct order_task){ .id = id };
 	if (map_put(&o->tasks, id, t, err)) {
 		pool_put(&o->task_pool, t);
 		return NULL;
