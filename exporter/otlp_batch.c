@@ -59,7 +59,8 @@ void otlp_batch_clear(struct otlp_batch *b)
 static void encode_resource(struct otlp_batch *b, const struct resource *r)
 {
 	size_t n = wire_resource_fit(r, MAX_RESOURCE_BYTES);
-	size_t room = b->format == OTLP_JSON ? json_resource_bound(r, n) : wire_resource_size(r, n);
+	size_t room = b->format == OTLP_JSON ? json_resource_bound(r, n)
+					     : wire_resource_size(r, n) + WIRE_SLACK;
 	uint8_t *end;
 
 	buf_clear(&b->resource);
@@ -90,38 +91,28 @@ enum status otlp_batch_resource(struct otlp_batch *b, const struct resource *r, 
 	return ST_OK;
 }
 
-/* Encode one span as a `spans` entry. `repair` as in otlp_wire.h. */
-static bool put_wire(struct buf *body, const struct span *span, size_t size, bool repair,
-		     bool *ascii)
+/* Encode one span as a `spans` entry; `room` is what that takes at most. */
+static void add_wire(struct buf *body, const struct span *span, size_t room)
 {
-	uint8_t *p;
-
-	if (!buf_reserve(body, wire_head_size(size) + size))
-		return false;
-	p = wire_head_put(body->ptr + body->len, WIRE_TAG(2), size);
-	p = wire_span_put(p, span, repair, ascii);
-	body->len = (size_t)(p - body->ptr);
-	return true;
-}
-
-static void add_wire(struct buf *body, const struct span *span, size_t size)
-{
-	size_t start = body->len;
 	bool ascii;
 	struct span fit;
+	uint8_t *end;
 
-	if (!put_wire(body, span, size, false, &ascii) || ascii || wire_span_clean(span))
+	if (!buf_reserve(body, room))
 		return;
-	/* Rare: something to repair, which makes the span longer. */
-	body->len = start;
-	size = wire_span_size(span, true);
-	if (size > MAX_SPAN_BYTES) {
-		fit = *span;
-		wire_span_trim(&fit, MAX_SPAN_BYTES);
-		span = &fit;
-		size = wire_span_size(span, true);
+	end = wire_span_put(body->ptr + body->len, WIRE_TAG(2), span, &ascii);
+	if (!ascii && !wire_span_clean(span)) {
+		/* Rare: something to repair, which makes the span longer. */
+		if (wire_span_size(span, true) > MAX_SPAN_BYTES) {
+			fit = *span;
+			wire_span_trim(&fit, MAX_SPAN_BYTES);
+			span = &fit;
+		}
+		if (!buf_reserve(body, 3 * room))
+			return;
+		end = wire_span_put_repaired(body->ptr + body->len, WIRE_TAG(2), span);
 	}
-	put_wire(body, span, size, true, &ascii);
+	body->len = (size_t)(end - body->ptr);
 }
 
 static void add_json(struct buf *body, const struct span *span, size_t size, bool first)
@@ -149,18 +140,16 @@ static size_t total_bytes(const struct otlp_batch *b)
 
 static bool any_bit(const uint8_t *id, size_t len)
 {
-	uint8_t bits = 0;
+	static const uint8_t zeros[TRACE_ID_BYTES];
 
-	for (size_t i = 0; i < len; i++)
-		bits |= id[i];
-	return bits;
+	return memcmp(id, zeros, len) != 0;
 }
 
 enum status otlp_batch_add(struct otlp_batch *b, const struct span *span, struct err *err)
 {
 	struct buf *body = &b->body[span->scope];
 	size_t start = body->len;
-	size_t size = wire_span_size(span, false);
+	size_t room = wire_span_room(span);
 	struct span fit;
 
 	assert(b->gap && !b->finished && span->scope < N_SCOPES);
@@ -168,16 +157,17 @@ enum status otlp_batch_add(struct otlp_batch *b, const struct span *span, struct
 	assert(any_bit(span->trace_id, TRACE_ID_BYTES) && any_bit(span->span_id, SPAN_ID_BYTES));
 	if (b->n_spans == b->max_spans)
 		return ST_END;
-	if (size > MAX_SPAN_BYTES) {
+	/* Nearly all are far below: no need to know it exactly. */
+	if (room > MAX_SPAN_BYTES && wire_span_size(span, false) > MAX_SPAN_BYTES) {
 		fit = *span;
 		wire_span_trim(&fit, MAX_SPAN_BYTES);
 		span = &fit;
-		size = wire_span_size(span, false);
+		room = wire_span_room(span);
 	}
 	if (b->format == OTLP_JSON)
-		add_json(body, span, size, start == b->gap);
+		add_json(body, span, wire_span_size(span, false), start == b->gap);
 	else
-		add_wire(body, span, size);
+		add_wire(body, span, room);
 	if (body->failed) {
 		enum status st = buf_status(body, "a batch of spans", err);
 

@@ -147,7 +147,7 @@ static void put_wire(struct buf *out, const struct resource *resource, METRIC *c
 	all = wire_head_size(res) + res + wire_head_size(scope) + scope;
 	put_head(out, 1, all);
 	put_head(out, 1, res);
-	if (!buf_reserve(out, res))
+	if (!buf_reserve(out, res + WIRE_SLACK))
 		return;
 	end = wire_resource_put(out->ptr + out->len, resource, kept);
 	out->len = (size_t)(end - out->ptr);

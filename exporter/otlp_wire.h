@@ -1,13 +1,13 @@
 /*
  * otlp_wire: one span, resource or scope as OTLP protobuf bytes.
  *
- * The hot path of every export: sizes are computed from the lengths, then the
- * bytes are written once, front to back, with no allocation and no bounds check,
- * so the caller makes room first. Fields are written in the order of their
+ * The hot path of every export: the bytes are written once, front to back, with no
+ * allocation and no bounds check, so the caller makes room first; a length in front
+ * of what it counts is filled in afterwards. Fields are written in the order of their
  * numbers and default values are left out, as protobuf-c would: the tests pack
  * again what protobuf-c unpacked and expect the same bytes.
  * Texts are taken as they are (`repair` false) or with every invalid UTF-8 byte
- * replaced (`repair` true); size and put must agree on that.
+ * replaced (`repair` true).
  */
 #ifndef EXPORTER_OTLP_WIRE_H
 #define EXPORTER_OTLP_WIRE_H
@@ -18,10 +18,17 @@
 size_t wire_span_size(const struct span *s, bool repair);
 
 /*
- * Write the message; returns the first byte after it. *ascii tells whether all
- * texts were ASCII; if not and `repair` was false, ask wire_span_clean().
+ * What wire_span_put() may write to, tag, length and some bytes behind the message
+ * included; cheaper to tell than the exact size. Repaired, it may be three times that.
  */
-uint8_t *wire_span_put(uint8_t *to, const struct span *s, bool repair, bool *ascii);
+size_t wire_span_room(const struct span *s);
+
+/*
+ * Write the tag, the length and the message; returns the first byte after it. *ascii
+ * tells whether all texts were ASCII; if not, ask wire_span_clean().
+ */
+uint8_t *wire_span_put(uint8_t *to, uint8_t tag, const struct span *s, bool *ascii);
+uint8_t *wire_span_put_repaired(uint8_t *to, uint8_t tag, const struct span *s);
 
 /* Are all texts of the span valid UTF-8? */
 bool wire_span_clean(const struct span *s);
@@ -37,7 +44,11 @@ void wire_span_trim(struct span *s, size_t max);
 /* How many of the resource's attributes fit `max` bytes. */
 size_t wire_resource_fit(const struct resource *r, size_t max);
 
-/* A Resource message of the first `n` attributes, repaired; the others are counted. */
+/*
+ * A Resource message of the first `n` attributes, repaired; the others are counted.
+ * What stands behind it is written to, WIRE_SLACK bytes at most.
+ */
+#define WIRE_SLACK 8u
 size_t wire_resource_size(const struct resource *r, size_t n);
 uint8_t *wire_resource_put(uint8_t *to, const struct resource *r, size_t n);
 
@@ -46,7 +57,7 @@ const char *scope_name(enum span_scope scope);
 size_t wire_scope_size(enum span_scope scope);
 uint8_t *wire_scope_put(uint8_t *to, enum span_scope scope);
 
-/* A tag byte and a length-delimited field's length, at most 11 bytes; and its size. */
+/* A tag byte and a length-delimited field's length, writing at most 11 bytes; and its size. */
 uint8_t *wire_head_put(uint8_t *to, uint8_t tag, size_t len);
 size_t wire_head_size(size_t len);
 

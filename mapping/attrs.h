@@ -26,19 +26,21 @@ static inline struct attr *attrs_next(struct attrs *a)
 	return &a->list[a->n++];
 }
 
-static inline void attrs_named(struct attrs *a, struct slice key, int64_t v)
+/* A key of one of the families, which are ready unless they are long. */
+static inline void attrs_named(struct attrs *a, struct slice key, bool ready, int64_t v)
 {
-	*attrs_next(a) = (struct attr){ .key = key, .type = ATTR_INT, .i = v };
+	*attrs_next(a) = (struct attr){ .key = key, .type = ATTR_INT, .ready = ready, .i = v };
 }
 
 static inline void attrs_int(struct attrs *a, enum attribute_key key, int64_t v)
 {
-	attrs_named(a, key_names[key], v);
+	attrs_named(a, key_names[key], true, v);
 }
 
 static inline void attrs_true(struct attrs *a, enum attribute_key key)
 {
-	*attrs_next(a) = (struct attr){ .key = key_names[key], .type = ATTR_BOOL, .b = true };
+	*attrs_next(a) =
+		(struct attr){ .key = key_names[key], .type = ATTR_BOOL, .ready = true, .b = true };
 }
 
 /* Most sums are zero: those are not told. */
@@ -53,7 +55,9 @@ static inline void attrs_str(struct attrs *a, enum attribute_key key, struct sli
 	struct slice text = utf8_cut(v, a->text_max);
 
 	a->n_cut += text.len < v.len;
-	*attrs_next(a) = (struct attr){ .key = key_names[key], .type = ATTR_STRING, .str = text };
+	*attrs_next(a) = (struct attr){
+		.key = key_names[key], .type = ATTR_STRING, .ready = true, .str = text
+	};
 }
 
 #endif /* MAPPING_ATTRS_H */

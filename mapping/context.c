@@ -145,6 +145,7 @@ enum status context_apply(struct mapper *m, struct node *task, const struct cont
 		return err->code;
 	*task->context = *c;
 	task->adopted = m->opt.context == CONTEXT_ADOPT;
+	task->trace->stale = true;
 	node_identify(m, task);
 	return task->adopted ? register_trace(m, task->trace, c, err) : ST_OK;
 }

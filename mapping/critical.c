@@ -54,23 +54,45 @@ static const struct node *path_owner(const struct node *n)
 	return n;
 }
 
-static void mark_if_on(struct node *n, const struct node *top, const struct segment *list,
-		       size_t len)
+/* They are few, as a rule, and come the latest first: from the front, nothing moves far. */
+#define FEW_SEGMENTS 32u
+
+static void sort(struct segment *list, size_t n)
 {
-	if (n != top && path_owner(n) == top && is_on(list, len, n))
-		n->critical = true;
+	if (n > FEW_SEGMENTS) {
+		qsort(list, n, sizeof(*list), by_goroutine);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct segment s = list[i];
+		size_t k = i;
+
+		for (; k > 0 && by_goroutine(&s, &list[k - 1]) < 0; k--)
+			list[k] = list[k - 1];
+		list[k] = s;
+	}
 }
 
 /* Mark what is on the path of a task that is at the top. */
 static void mark(struct mapper *m, const struct node *top, size_t n)
 {
 	struct trace *t = top->trace;
+	/* Where nothing was adopted, all is below the first one. */
+	bool all = top == t->nodes[0] && !t->stale;
 
-	qsort(m->segments, n, sizeof(*m->segments), by_goroutine);
-	for (size_t i = 0; i < t->n_nodes; i++)
-		mark_if_on(t->nodes[i], top, m->segments, n);
-	for (size_t i = 0; i < t->n_leaves; i++)
-		mark_if_on(t->leaves[i], top, m->segments, n);
+	sort(m->segments, n);
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		struct node *x = t->nodes[i];
+
+		if (x != top && (all || path_owner(x) == top) && is_on(m->segments, n, x))
+			x->critical = true;
+	}
+	for (size_t i = 0; i < t->n_leaves; i++) {
+		struct node *x = t->leaves[i];
+
+		if ((all || path_owner(x) == top) && is_on(m->segments, n, x))
+			x->critical = true;
+	}
 }
 
 static struct path *path_new(struct mapper *m, struct err *err)

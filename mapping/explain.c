@@ -10,15 +10,21 @@ static void put_time(struct buf *b, uint64_t ns)
 {
 	uint64_t tenths = (ns + 50000) / 100000; /* of a millisecond */
 
-	if (ns < 1000)
-		buf_printf(b, "%llu ns", (unsigned long long)ns);
-	else if (ns < 1000000)
-		buf_printf(b, "%llu us", (unsigned long long)(ns + 500) / 1000);
-	else if (tenths < 100 && tenths % 10)
-		buf_printf(b, "%llu.%llu ms", (unsigned long long)(tenths / 10),
-			   (unsigned long long)(tenths % 10));
-	else
-		buf_printf(b, "%llu ms", (unsigned long long)(tenths + 5) / 10);
+	if (ns < 1000) {
+		buf_u64(b, ns);
+		buf_str(b, " ns");
+	} else if (ns < 1000000) {
+		buf_u64(b, (ns + 500) / 1000);
+		buf_str(b, " us");
+	} else if (tenths < 100 && tenths % 10) {
+		buf_u64(b, tenths / 10);
+		buf_u8(b, '.');
+		buf_u64(b, tenths % 10);
+		buf_str(b, " ms");
+	} else {
+		buf_u64(b, (tenths + 5) / 10);
+		buf_str(b, " ms");
+	}
 }
 
 /* Something that took time, as "ran" or "waited for sync mutex". */

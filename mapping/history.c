@@ -58,9 +58,20 @@ static const struct stop *record(const struct history *h, uint64_t number)
 	return number && h->n - number < MAX_HISTORY ? &h->ring[(number - 1) % MAX_HISTORY] : NULL;
 }
 
+/* What a walk comes to, until it is over. */
+struct tally {
+	uint64_t running, runnable, syscall, blocked, others;
+	uint64_t reasons;	   /* bit i: ns[i] is there */
+	uint64_t ns[MAX_REASONS];  /* blocked, by reason */
+	uint8_t list[MAX_REASONS]; /* of them, as they came */
+	size_t n;
+	int64_t first; /* goroutine */
+};
+
 /* The time from `from` until w->now, which moves there; nothing before the window. */
-static uint64_t take(struct walk *w, int64_t from, int64_t first)
+static inline uint64_t take(struct walk *w, int64_t from, struct tally *t)
 {
+	struct segment *last = NULL;
 	uint64_t ns;
 
 	if (from < w->begin)
@@ -68,23 +79,38 @@ static uint64_t take(struct walk *w, int64_t from, int64_t first)
 	if (from >= w->now)
 		return 0;
 	ns = (uint64_t)(w->now - from);
-	if (w->segments && w->n_segments < w->max_segments)
-		w->segments[w->n_segments++] = (struct segment){ w->goroutine, from, w->now };
+	if (w->segments) {
+		/* What comes before it on the same goroutine is the same stretch. */
+		if (w->n_segments)
+			last = &w->segments[w->n_segments - 1];
+		if (last && last->goroutine == w->goroutine && last->from == w->now)
+			last->from = from;
+		else if (w->n_segments < w->max_segments)
+			w->segments[w->n_segments++] =
+				(struct segment){ w->goroutine, from, w->now };
+	}
 	w->now = from;
-	if (w->goroutine != first)
-		w->path->others_ns += ns;
+	if (w->goroutine != t->first)
+		t->others += ns;
 	return ns;
 }
 
-/* One stop, backwards. *last is where to go on; false: nothing is known before it. */
-static bool take_stop(struct walk *w, const struct stop *s, uint64_t *last, int64_t first,
-		      enum status *st, struct err *err)
+static inline void add_blocked(struct tally *t, uint8_t reason, uint64_t ns)
 {
-	uint64_t *ns = w->path->sums.ns;
-	uint64_t blocked;
+	t->blocked += ns;
+	if (!(t->reasons >> reason & 1)) {
+		t->reasons |= (uint64_t)1 << reason;
+		t->ns[reason] = 0;
+		t->list[t->n++] = reason;
+	}
+	t->ns[reason] += ns;
+}
 
-	ns[PART_RUNNING] += take(w, s->ran, first);
-	ns[PART_RUNNABLE] += take(w, s->ready, first);
+/* One stop, backwards. *last is where to go on; false: nothing is known before it. */
+static inline bool take_stop(struct walk *w, const struct stop *s, uint64_t *last, struct tally *t)
+{
+	t->running += take(w, s->ran, t);
+	t->runnable += take(w, s->ready, t);
 	*last = s->previous;
 	if (s->woken && w->follow) {
 		w->goroutine = s->waker;
@@ -92,39 +118,52 @@ static bool take_stop(struct walk *w, const struct stop *s, uint64_t *last, int6
 		return true;
 	}
 	if (s->kind == STOP_SYSCALL)
-		ns[PART_SYSCALL] += take(w, s->began, first);
-	if (s->kind == STOP_WAIT && s->ready > w->begin) {
-		blocked = take(w, s->began, first);
-		ns[PART_BLOCKED] += blocked;
-		/* A capture that begins later would not know why: nor does this one say. */
-		*st = budget_add_reason(w->pools, &w->path->sums,
-					w->follow && s->began < w->begin ? REASON_UNKNOWN
-									 : s->reason,
-					blocked, 0, err);
-	}
+		t->syscall += take(w, s->began, t);
+	/* A capture that begins later would not know why: nor does this one say. */
+	if (s->kind == STOP_WAIT && s->ready > w->begin)
+		add_blocked(t,
+			    w->follow && s->began < w->begin ? (uint8_t)REASON_UNKNOWN : s->reason,
+			    take(w, s->began, t));
 	return s->kind != STOP_BIRTH;
+}
+
+static enum status settle(const struct walk *w, const struct tally *t, struct err *err)
+{
+	struct budget *sums = &w->path->sums;
+	enum status st = ST_OK;
+
+	sums->ns[PART_RUNNING] += t->running;
+	sums->ns[PART_RUNNABLE] += t->runnable;
+	sums->ns[PART_SYSCALL] += t->syscall;
+	sums->ns[PART_BLOCKED] += t->blocked;
+	w->path->others_ns += t->others;
+	w->path->unknown_ns += w->now > w->begin ? (uint64_t)(w->now - w->begin) : 0;
+	for (size_t i = 0; !st && i < t->n; i++)
+		st = budget_add_reason(w->pools, sums, t->list[i], t->ns[t->list[i]], 0, err);
+	return st;
 }
 
 enum status history_walk(struct walk *w, uint64_t last, const struct stop *stop, struct err *err)
 {
-	const int64_t first = w->goroutine;
 	const struct stop *s = stop;
-	enum status st = ST_OK;
+	struct tally t; /* its arrays are filled as they are needed */
 	bool known = true;
 
-	for (size_t steps = 0; !st && known && w->now > w->begin; steps++) {
+	t.running = t.runnable = t.syscall = t.blocked = t.others = 0;
+	t.reasons = t.n = 0;
+	t.first = w->goroutine;
+	for (size_t steps = 0; known && w->now > w->begin; steps++) {
 		if (!s && !last) {
 			/* It has not stopped since the capture began. */
-			w->path->sums.ns[PART_RUNNING] += take(w, w->begin, first);
+			t.running += take(w, w->begin, &t);
 			break;
 		}
 		if (!s)
 			s = record(w->history, last);
 		if (!s || steps == MAX_PATH_STEPS)
 			break;
-		known = take_stop(w, s, &last, first, &st, err);
+		known = take_stop(w, s, &last, &t);
 		s = NULL;
 	}
-	w->path->unknown_ns += w->now > w->begin ? (uint64_t)(w->now - w->begin) : 0;
-	return st;
+	return settle(w, &t, err);
 }

@@ -1,59 +1,46 @@
 #include "mapping/ids.h"
 
-#include <xxhash.h>
+#include <endian.h>
+
+#include "base/hash.h"
 
 /* Hash input is fixed little-endian words: the same on every machine. */
-static void put(uint8_t **at, uint64_t v)
-{
-	for (int i = 0; i < 8; i++)
-		*(*at)++ = (uint8_t)(v >> (8 * i));
-}
+#define KEY_WORDS 5
 
-static uint64_t get(const uint8_t *p)
+static inline void put_key(uint64_t words[static KEY_WORDS], const struct id_key *key)
 {
-	uint64_t v = 0;
-
-	for (int i = 7; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static void put_key(uint8_t **at, const struct id_key *key)
-{
-	put(at, key->kind);
-	put(at, key->number);
-	put(at, key->number2);
-	put(at, (uint64_t)key->time);
-	put(at, key->cut);
+	words[0] = htole64(key->kind);
+	words[1] = htole64(key->number);
+	words[2] = htole64(key->number2);
+	words[3] = htole64((uint64_t)key->time);
+	words[4] = htole64(key->cut);
 }
 
 void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 		  struct slice instance)
 {
 	const struct slice parts[3] = { name, space, instance };
-	uint8_t bytes[3 * 24], *at = bytes;
+	uint64_t words[9];
 	XXH128_hash_t h;
 
 	/* Each part by itself, so that "ab" "c" is not "a" "bc". */
 	for (int i = 0; i < 3; i++) {
-		h = XXH3_128bits(parts[i].len ? parts[i].ptr : bytes, parts[i].len);
-		put(&at, parts[i].len);
-		put(&at, h.low64);
-		put(&at, h.high64);
+		h = XXH3_128bits(parts[i].len ? (const void *)parts[i].ptr : words, parts[i].len);
+		words[3 * i] = htole64(parts[i].len);
+		words[3 * i + 1] = htole64(h.low64);
+		words[3 * i + 2] = htole64(h.high64);
 	}
-	h = XXH3_128bits(bytes, sizeof(bytes));
+	h = XXH3_128bits(words, sizeof(words));
 	seed->words[0] = h.low64;
 	seed->words[1] = h.high64;
 }
 
 uint64_t id_cut(int64_t capture_start, int64_t capture_end, uint64_t edges)
 {
-	uint8_t bytes[24], *at = bytes;
+	const uint64_t words[3] = { htole64((uint64_t)capture_start),
+				    htole64((uint64_t)capture_end), htole64(edges) };
 
-	put(&at, (uint64_t)capture_start);
-	put(&at, (uint64_t)capture_end);
-	put(&at, edges);
-	return XXH3_64bits(bytes, sizeof(bytes)) | 1;
+	return XXH3_64bits(words, sizeof(words)) | 1;
 }
 
 uint64_t id_pair(const uint8_t trace[static TRACE_ID_BYTES],
@@ -68,43 +55,37 @@ uint64_t id_pair(const uint8_t trace[static TRACE_ID_BYTES],
 
 uint64_t id_number(const struct id_seed *seed, const struct id_key *key)
 {
-	uint8_t bytes[7 * 8], *at = bytes;
+	uint64_t words[2 + KEY_WORDS] = { htole64(seed->words[0]), htole64(seed->words[1]) };
 
-	put(&at, seed->words[0]);
-	put(&at, seed->words[1]);
-	put_key(&at, key);
-	return XXH3_64bits(bytes, sizeof(bytes));
+	put_key(words + 2, key);
+	return XXH3_64bits(words, sizeof(words));
 }
 
 void id_trace(const struct id_seed *seed, const struct id_key *key,
 	      uint8_t out[static TRACE_ID_BYTES])
 {
-	uint8_t bytes[7 * 8], *at = bytes;
+	static const uint8_t none[TRACE_ID_BYTES];
+	uint64_t words[2 + KEY_WORDS] = { htole64(seed->words[0]), htole64(seed->words[1]) };
 	XXH128_canonical_t c;
 
-	put(&at, seed->words[0]);
-	put(&at, seed->words[1]);
-	put_key(&at, key);
-	XXH128_canonicalFromHash(&c, XXH3_128bits(bytes, sizeof(bytes)));
+	put_key(words + 2, key);
+	XXH128_canonicalFromHash(&c, XXH3_128bits(words, sizeof(words)));
 	memcpy(out, c.digest, TRACE_ID_BYTES);
 	/* All zero is not an id. */
-	if (!get(out) && !get(out + 8))
+	if (!memcmp(out, none, sizeof(none)))
 		out[TRACE_ID_BYTES - 1] = 1;
 }
 
 void id_span(const uint8_t trace[static TRACE_ID_BYTES], const uint8_t parent[static SPAN_ID_BYTES],
 	     const struct id_key *key, uint8_t out[static SPAN_ID_BYTES])
 {
-	uint8_t bytes[8 * 8], *at = bytes;
-	XXH64_canonical_t c;
+	uint64_t words[3 + KEY_WORDS], id;
 
-	memcpy(at, trace, TRACE_ID_BYTES);
-	at += TRACE_ID_BYTES;
-	memcpy(at, parent, SPAN_ID_BYTES);
-	at += SPAN_ID_BYTES;
-	put_key(&at, key);
-	XXH64_canonicalFromHash(&c, XXH3_64bits(bytes, sizeof(bytes)));
-	memcpy(out, c.digest, SPAN_ID_BYTES);
-	if (!get(out))
-		out[SPAN_ID_BYTES - 1] = 1;
+	memcpy(words, trace, TRACE_ID_BYTES);
+	memcpy(words + 2, parent, SPAN_ID_BYTES);
+	put_key(words + 3, key);
+	/* Big endian is xxhash's canonical form. */
+	id = XXH3_64bits(words, sizeof(words));
+	id = htobe64(id ? id : 1);
+	memcpy(out, &id, SPAN_ID_BYTES);
 }

@@ -4,6 +4,10 @@
 const struct key_info key_infos[N_ATTRIBUTE_KEYS] = { ATTRIBUTE_KEYS(X) };
 #undef X
 
-#define X(id, name, type, where, meaning) { (const uint8_t *)(name), sizeof(name) - 1 },
+#define X(id, name, type, where, meaning) { READY_KEY_TAG, sizeof(name) - 1, name },
+static const struct ready_key ready_keys[N_ATTRIBUTE_KEYS] = { ATTRIBUTE_KEYS(X) };
+#undef X
+
+#define X(id, name, type, where, meaning) { ready_keys[KEY_##id].text, sizeof(name) - 1 },
 const struct slice key_names[N_ATTRIBUTE_KEYS] = { ATTRIBUTE_KEYS(X) };
 #undef X

@@ -8,7 +8,7 @@
 #ifndef MAPPING_KEYS_H
 #define MAPPING_KEYS_H
 
-#include "base/slice.h"
+#include "mapping/span.h"
 
 /* clang-format off: a table */
 #define ATTRIBUTE_KEYS(X)                                                                          \
@@ -129,6 +129,6 @@ struct key_info {
 };
 
 extern const struct key_info key_infos[N_ATTRIBUTE_KEYS];
-extern const struct slice key_names[N_ATTRIBUTE_KEYS];
+extern const struct slice key_names[N_ATTRIBUTE_KEYS]; /* of ready keys */
 
 #endif /* MAPPING_KEYS_H */

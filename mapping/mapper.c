@@ -261,6 +261,7 @@ static enum status cut_nodes(struct mapper *m, struct err *err)
 		/* The capture itself is not cut by its end. */
 		open[i]->cut_end = open[i]->kind != NODE_CAPTURE;
 		open[i]->end = m->last_time;
+		open[i]->trace->stale = true;
 		m->sum.cut_tasks += open[i]->kind == NODE_TASK;
 	}
 	for (size_t i = 0; !st && i < n; i++)

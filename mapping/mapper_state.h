@@ -139,6 +139,7 @@ struct node {		     // NOLINT(clang-analyzer-optin.performance.Padding)
 struct trace {
 	uint8_t id[TRACE_ID_BYTES]; /* provisional until sent, unless fixed */
 	bool id_fixed;		    /* continues a trace that was sent already */
+	bool stale;		    /* something in it is not what its id was made of */
 	bool continued;		    /* below a span of that trace */
 	struct wall_clock clock;
 	struct node **nodes; /* tasks, regions: in order of creation, parents first */
@@ -201,6 +202,11 @@ struct capture_link {
 	bool recorded; /* its clock */
 };
 
+/* Time and how often. */
+struct sum {
+	uint64_t ns, count;
+};
+
 /* A special range in progress. */
 struct open_range {
 	bool on;
@@ -252,7 +258,8 @@ struct mapper {
 	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
 	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
 	struct buf name, words;		  /* scratch, for spans.c */
-	uint8_t (*hex)[WAKER_HEX];	  /* events_per_span + 1: scratch */
+	struct sum reason_sums[MAX_REASONS]; /* scratch */
+	uint8_t (*hex)[WAKER_HEX];	     /* events_per_span + 1: scratch */
 	struct metrics_state metrics;
 	struct mapper_summary sum;
 };

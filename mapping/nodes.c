@@ -1,6 +1,5 @@
 /* Nodes and traces: their memory, their limits, and sending them. */
-#include <xxhash.h>
-
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "mapping/mapper_state.h"
@@ -298,6 +297,7 @@ enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *
 	n->ended = true;
 	n->end = end;
 	n->salvaged = m->cut_at;
+	t->stale |= n->salvaged;
 	st = account_end(m, n, end, err);
 	if (st)
 		return st;

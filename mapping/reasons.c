@@ -126,6 +126,16 @@ static void drop_last(struct reasons *r)
 	memmove(r->order + at, r->order + at + 1, r->n - at);
 }
 
+/* The key where it may be copied with what it needs around it; else as it is. */
+static struct slice make_ready(struct ready_key *ready, struct slice key)
+{
+	if (key.len > READY_KEY_TEXT)
+		return key;
+	*ready = (struct ready_key){ .tag = READY_KEY_TAG, .len = (uint8_t)key.len };
+	memcpy(ready->text, key.ptr, key.len);
+	return (struct slice){ ready->text, key.len };
+}
+
 /* Append one; its texts are in memory of its own. */
 static enum status add(struct reasons *r, struct slice word, enum wait_detail detail, uint8_t *out,
 		       struct err *err)
@@ -155,7 +165,8 @@ static enum status add(struct reasons *r, struct slice word, enum wait_detail de
 	new->name = part(new, at.word, at.name);
 	new->key = part(new, at.name, at.key);
 	for (int i = 0; i < N_REASON_KEYS; i++)
-		new->keys[i] = part(new, i ? at.keys[i - 1] : at.key, at.keys[i]);
+		new->keys[i] = make_ready(&new->ready[i],
+					  part(new, i ? at.keys[i - 1] : at.key, at.keys[i]));
 	*out = (uint8_t)r->n++;
 	put_in_order(r);
 	return ST_OK;

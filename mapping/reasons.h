@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "mapping/gofunc.h"
+#include "mapping/span.h"
 
 #define MAX_REASONS 64u	   /* fits the uint8_t that names one */
 #define REASON_LOW_IDS 64u /* string ids that are remembered */
@@ -41,7 +42,8 @@ struct reason {
 	uint8_t raw;			 /* the reason without the detail; itself if it has none */
 	uint8_t refined[N_WAIT_DETAILS]; /* of a raw one: its refined ones, or 0 */
 	struct slice key;		 /* the word inside attribute names */
-	struct slice keys[N_REASON_KEYS];
+	struct slice keys[N_REASON_KEYS]; /* of `ready` where they fit */
+	struct ready_key ready[N_REASON_KEYS];
 	uint8_t *memory; /* of the texts; owned */
 };
 

@@ -283,7 +283,7 @@ enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
 {
 	enum status st;
 
-	for (size_t i = 0; i < t->n_nodes; i++)
+	for (size_t i = 0; t->stale && i < t->n_nodes; i++)
 		node_identify(m, t->nodes[i]);
 	for (size_t i = t->n_nodes; i > 0; i--)
 		fold_longest(t->nodes[i - 1]);

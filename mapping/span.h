@@ -23,9 +23,21 @@
 
 enum attr_type { ATTR_STRING, ATTR_INT, ATTR_BOOL, ATTR_DOUBLE };
 
+/*
+ * A key as it goes into protobuf's KeyValue, tag and length first, so that an encoder
+ * may copy all of it at once without looking: most attributes of spans have such keys.
+ */
+#define READY_KEY_TAG 0x0au
+#define READY_KEY_TEXT 62u
+struct ready_key {
+	uint8_t tag, len;
+	uint8_t text[READY_KEY_TEXT]; /* whatever stands behind len bytes of it */
+};
+
 struct attr {
 	struct slice key;
 	enum attr_type type;
+	bool ready; /* the key is the text of a struct ready_key, and ASCII */
 	union {
 		struct slice str;
 		int64_t i;

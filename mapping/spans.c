@@ -95,48 +95,61 @@ static void add_node(struct attrs *a, const struct node *n)
 		attrs_int(a, KEY_PARENT_TASK_ID, (int64_t)n->lost_parent);
 }
 
-struct sum {
-	uint64_t ns, count;
-};
+static bool is_ready(struct slice key)
+{
+	return key.len <= READY_KEY_TEXT;
+}
 
 /* A chain of sums by reason; those with a detail are in their word's sum too. */
-static void spread(const struct mapper *m, const struct reason_sum *sums, struct sum *out)
+static uint64_t spread(struct mapper *m, const struct reason_sum *sums)
 {
+	uint64_t seen = 0;
+
 	for (const struct reason_sum *s = sums; s; s = s->next) {
 		uint8_t raw = m->reasons.list[s->reason].raw;
+		uint8_t both[2] = { s->reason, raw };
 
-		out[s->reason].ns += s->ns;
-		out[s->reason].count += s->count;
-		if (raw == s->reason)
-			continue;
-		out[raw].ns += s->ns;
-		out[raw].count += s->count;
+		for (int i = 0; i < (raw == s->reason ? 1 : 2); i++) {
+			struct sum *to = &m->reason_sums[both[i]];
+
+			if (!(seen >> both[i] & 1))
+				*to = (struct sum){ 0 };
+			seen |= (uint64_t)1 << both[i];
+			to->ns += s->ns;
+			to->count += s->count;
+		}
 	}
+	return seen;
 }
 
 /* In the order of the names: retries and other captures say the same bytes. */
-static void add_reasons(struct attrs *a, const struct mapper *m, const struct reason_sum *sums,
+static void add_reasons(struct attrs *a, struct mapper *m, const struct reason_sum *sums,
 			enum reason_key family)
 {
-	struct sum sum[MAX_REASONS] = { { 0 } };
+	uint64_t left = sums ? spread(m, sums) : 0;
 
-	spread(m, sums, sum);
-	for (size_t k = 0; k < m->reasons.n; k++) {
+	for (size_t k = 0; left; k++) {
 		uint8_t i = m->reasons.order[k];
 		const struct reason *r = &m->reasons.list[i];
+		const struct sum *sum = &m->reason_sums[i];
 
+		if (!(left >> i & 1))
+			continue;
+		left &= ~((uint64_t)1 << i);
 		/* What a goroutine of another trace worked for decides on its details. */
 		if (family == REASON_KEY_CRITICAL && r->detail && r->detail != DETAIL_COND)
 			continue;
-		if (sum[i].ns)
-			attrs_named(a, r->keys[family], (int64_t)sum[i].ns);
-		if (sum[i].count)
-			attrs_named(a, r->keys[REASON_KEY_COUNT], (int64_t)sum[i].count);
+		if (sum->ns)
+			attrs_named(a, r->keys[family], is_ready(r->keys[family]),
+				    (int64_t)sum->ns);
+		if (sum->count)
+			attrs_named(a, r->keys[REASON_KEY_COUNT],
+				    is_ready(r->keys[REASON_KEY_COUNT]), (int64_t)sum->count);
 	}
 }
 
 /* Of a task: its critical path; of a wait: what the waker did meanwhile. */
-static void add_path(struct attrs *a, const struct mapper *m, const struct node *n)
+static void add_path(struct attrs *a, struct mapper *m, const struct node *n)
 {
 	static const enum attribute_key keys[2][N_BUDGET_PARTS] = {
 		{ [PART_RUNNING] = KEY_CRITICAL_RUNNING,
@@ -158,7 +171,7 @@ static void add_path(struct attrs *a, const struct mapper *m, const struct node 
 		attrs_sum(a, KEY_CRITICAL_OTHERS, n->path->others_ns);
 }
 
-static void add_budget(struct attrs *a, const struct mapper *m, const struct budget *b)
+static void add_budget(struct attrs *a, struct mapper *m, const struct budget *b)
 {
 	static const struct {
 		enum attribute_key ns, count;
@@ -181,7 +194,7 @@ static void add_budget(struct attrs *a, const struct mapper *m, const struct bud
 }
 
 /* The time of those who worked for a task or region; of a capture, of those who did for none. */
-static void add_times(struct attrs *a, const struct mapper *m, const struct node *n)
+static void add_times(struct attrs *a, struct mapper *m, const struct node *n)
 {
 	if (n->kind == NODE_CAPTURE)
 		add_budget(a, m, &m->outside);
@@ -234,6 +247,7 @@ static int by_time(const void *a, const void *b)
 static void make_events(const struct mapper *m, const struct node *n)
 {
 	struct span_event *out = m->event_scratch;
+	bool sorted = true;
 
 	for (size_t i = 0; i < n->n_events; i++) {
 		const struct pending *p = &n->events[i];
@@ -254,8 +268,11 @@ static void make_events(const struct mapper *m, const struct node *n)
 			.attrs = a.list,
 			.n_attrs = a.n,
 		};
+		sorted = sorted && (!i || by_time(&out[i - 1], &out[i]) <= 0);
 	}
-	qsort(out, n->n_events, sizeof(*out), by_time);
+	/* They came in that order, but for a full span's. */
+	if (!sorted)
+		qsort(out, n->n_events, sizeof(*out), by_time);
 }
 
 static void count(struct mapper *m, const struct node *n)

@@ -1,7 +1,6 @@
 #include "mapping/stackpool.h"
 
-#include <xxhash.h>
-
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
