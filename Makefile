@@ -177,7 +177,7 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
+.PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode
 .PHONY: check-queue check-faults soak bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
@@ -235,8 +235,13 @@ $(BENCH_GO)/read: $(wildcard tests/bench/go/*.* tests/bench/go/*/*.go)
 	$(Q)mkdir -p $(@D) && cd tests/bench/go && go build -trimpath -buildvcs=false \
 		-o $(abspath $(@D))/ ./... && touch $(abspath $@)
 
+BENCH_EXPORT := build/bench/export
+$(BENCH_EXPORT): $(wildcard tests/bench/export/*)
+	$(call say,GO,$@)
+	$(Q)mkdir -p $(@D) && cd tests/bench/export && go build -trimpath -buildvcs=false -o $(abspath $@) .
+
 # BENCH_FLAGS="--parts 'read convert' --mb 20 --rounds 7" only prints; with --page it also writes.
-BENCH_NEEDS := $(B)/flightspan $(B)/asm $(B)/bench/bench_read $(B)/bench/launch $(BENCH_GO)/read
+BENCH_NEEDS := $(B)/flightspan $(B)/asm $(BENCH:%=$(B)/bench/%) $(B)/bench/launch $(BENCH_GO)/read $(BENCH_EXPORT)
 BENCH_RUN := tests/bench/bench.py $(B) $(BENCH_GO) build/bench
 BENCH_FLAGS ?= --page docs/benchmarks.md
 bench: $(BENCH_NEEDS) ## speed and memory beside Go's own tools, into docs/benchmarks.md; half an hour
@@ -254,14 +259,6 @@ check-bench: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## what docs/benchmarks.md promises
 
 check-bridge: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## the same spans from a bridge over Go's own reader
 	$(Q)$(if $(HAVE_GO),$(BENCH_RUN) --gate --parts same,echo 'SKIP check-bridge: needs Go 1.25 or newer')
-
-BENCH_EXPORT := build/bench/export
-$(BENCH_EXPORT): $(wildcard tests/bench/export/*)
-	$(call say,GO,$@)
-	$(Q)mkdir -p $(@D) && cd tests/bench/export && go build -trimpath -buildvcs=false -o $(abspath $@) .
-bench-export: $(B)/flightspan $(B)/bench/bench_send $(BENCH_EXPORT) ## spans per second into a socket beside the Go SDK; needs Go
-	$(Q)tests/bench/export.sh $^ deploy/example/demo.trace.zst \
-		$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m fr-10m)))
 
 # What a reviewer would ask for, before he has to.
 .PHONY: lint format format-check tidy hdr-check layers check-layers spelling shellcheck man-check ci
