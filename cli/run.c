@@ -1,10 +1,12 @@
 #include "cli/run.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/admin.h"
 #include "cli/run_worker.h"
 #include "cli/send.h"
 #include "collector/source/source.h"
@@ -31,6 +33,9 @@ struct run {
 	struct inbox *inbox;
 	struct worker *worker;
 	struct send *send;
+	struct admin *admin;
+	bool stopping;
+	pthread_mutex_t mutex; /* held while pointers change, or are looked at */
 	struct running sources[2 * MAX_SOURCES];
 };
 
@@ -77,7 +82,10 @@ static enum status open_send(struct run *r, const struct settings *s, struct err
 static enum status start_source(struct run *r, struct run_plan *plan,
 				const struct source_settings *set, struct err *err)
 {
-	const struct source_env env = { .inbox = r->inbox, .tell = tell, .name = set->name };
+	const struct source_env env = { .inbox = r->inbox,
+					.spool = plan->settings.queue.path,
+					.tell = tell,
+					.name = set->name };
 	struct running *place = r->sources;
 	enum status st;
 
@@ -148,6 +156,35 @@ static enum status start_sources(struct run *r, struct run_plan *plan, struct er
 	return st;
 }
 
+static enum status start_admin(struct run *r, const struct settings *s, struct err *err)
+{
+	return *s->admin.listen ? admin_open(&r->admin, r, s, err) : ST_OK;
+}
+
+void run_look(struct run *r, struct run_view *out)
+{
+	pthread_mutex_lock(&r->mutex);
+	*out = (struct run_view){ .worker = r->worker,
+				  .send = r->send,
+				  .inbox = r->inbox,
+				  .settings = &r->plan->settings,
+				  .stopping = r->stopping };
+	for (size_t i = 0; i < 2 * MAX_SOURCES && out->n_sources < MAX_SOURCES; i++) {
+		const struct running *s = &r->sources[i];
+
+		if (!s->kind || s->retired)
+			continue;
+		out->sources[out->n_sources].name = s->set->name;
+		out->sources[out->n_sources].kind = s->kind->word;
+		s->kind->status(s->source, &out->sources[out->n_sources++].status);
+	}
+}
+
+void run_look_end(struct run *r)
+{
+	pthread_mutex_unlock(&r->mutex);
+}
+
 enum status run_open(struct run **out, const char *path, struct err *err)
 {
 	struct run *r = mem_zalloc(sizeof(*r));
@@ -156,6 +193,7 @@ enum status run_open(struct run **out, const char *path, struct err *err)
 	if (!r)
 		return err_nomem(err, "the sidecar");
 	r->path = path;
+	pthread_mutex_init(&r->mutex, NULL);
 	st = run_plan_load(&r->plan, path, err);
 	if (!st) {
 		apply_log(&r->plan->settings);
@@ -170,6 +208,8 @@ enum status run_open(struct run **out, const char *path, struct err *err)
 		st = worker_start(r->worker, r->plan, r->send, err);
 	if (!st)
 		st = start_sources(r, r->plan, err);
+	if (!st)
+		st = start_admin(r, &r->plan->settings, err);
 	if (st)
 		run_close(r);
 	else
@@ -193,17 +233,13 @@ static enum status exchange_send(struct run *r, struct run_plan *fresh, struct e
 	return st;
 }
 
-enum status run_reload(struct run *r, struct err *err)
+static enum status exchange(struct run *r, struct run_plan *fresh, struct err *err)
 {
-	struct run_plan *fresh = NULL;
-	enum status st = run_plan_load(&fresh, r->path, err);
+	enum status st = ST_OK;
 	bool same;
 
-	if (st)
-		return st;
 	same = settings_same(&r->plan->settings, &fresh->settings, "exporters") &&
 	       settings_same(&r->plan->settings, &fresh->settings, "queue");
-	worker_stop(r->worker, false);
 	if (!same)
 		st = exchange_send(r, fresh, err);
 	if (!st) {
@@ -233,13 +269,46 @@ enum status run_reload(struct run *r, struct err *err)
 	return st;
 }
 
+/* The admin address, if it is another one now. Without the mutex: its thread takes it. */
+static void exchange_admin(struct run *r, const struct settings *s)
+{
+	struct err err = ERR_INIT;
+
+	admin_close(r->admin);
+	r->admin = NULL;
+	if (start_admin(r, s, &err))
+		log_error("admin address: %s; there is none until the next reload", err.msg);
+}
+
+enum status run_reload(struct run *r, struct err *err)
+{
+	struct run_plan *fresh = NULL;
+	enum status st = run_plan_load(&fresh, r->path, err);
+	bool same;
+
+	if (st)
+		return st;
+	same = settings_same(&r->plan->settings, &fresh->settings, "admin");
+	/* What is being read ends before; the admin's thread does not wait for that. */
+	worker_stop(r->worker, false);
+	pthread_mutex_lock(&r->mutex);
+	st = exchange(r, fresh, err);
+	pthread_mutex_unlock(&r->mutex);
+	if (!st && !same)
+		exchange_admin(r, &r->plan->settings);
+	return st;
+}
+
 bool run_tick(struct run *r, uint64_t ns)
 {
 	for (size_t i = 0; i < 2 * MAX_SOURCES; i++) {
 		struct running *s = &r->sources[i];
 
-		if (s->kind && s->retired && s->kind->idle(s->source))
-			close_source(s);
+		if (!s->kind || !s->retired || !s->kind->idle(s->source))
+			continue;
+		pthread_mutex_lock(&r->mutex);
+		close_source(s);
+		pthread_mutex_unlock(&r->mutex);
 	}
 	log_sum_up();
 	return !ns || !worker_stuck(r->worker, ns);
@@ -260,7 +329,10 @@ bool run_finish(struct run *r)
 {
 	bool good;
 
+	pthread_mutex_lock(&r->mutex);
+	r->stopping = true;
 	retire_all_but(r, NULL);
+	pthread_mutex_unlock(&r->mutex);
 	worker_stop(r->worker, true);
 	inbox_end(r->inbox);
 	send_stop(r->send);
@@ -276,6 +348,7 @@ void run_close(struct run *r)
 {
 	if (!r)
 		return;
+	admin_close(r->admin);
 	retire_all_but(r, NULL);
 	worker_close(r->worker);
 	/* Hands back what nobody took; then the sources are idle. */
@@ -286,5 +359,6 @@ void run_close(struct run *r)
 	}
 	send_close(r->send);
 	run_plan_unref(r->plan);
+	pthread_mutex_destroy(&r->mutex);
 	mem_free(r);
 }

@@ -8,8 +8,13 @@
 #define CLI_RUN_H
 
 #include "cli/run_plan.h"
+#include "collector/source/source.h"
 
 struct run;
+struct inbox;
+struct send;
+struct worker;
+struct trigger_set;
 
 /* On success everything works, and *out is the caller's until run_close(). */
 MUST_CHECK enum status run_open(struct run **out, const char *path, struct err *err);
@@ -28,6 +33,26 @@ bool run_tick(struct run *r, uint64_t ns);
  * queue.flush says; then the account, logged. False: something is amiss.
  */
 bool run_finish(struct run *r);
+/*
+ * What others than the main thread may look at, in the admin's thread: between the two
+ * calls nothing is exchanged.
+ */
+struct run_view {
+	struct worker *worker;
+	struct send *send; /* NULL: there are no destinations now */
+	struct inbox *inbox;
+	const struct settings *settings;
+	size_t n_sources;
+	struct {
+		const char *name, *kind;
+		struct source_status status;
+	} sources[64];
+	struct trigger_set *triggers; /* NULL: none */
+	bool stopping;
+};
+void run_look(struct run *r, struct run_view *out);
+void run_look_end(struct run *r);
+
 /* NULL is fine. */
 void run_close(struct run *r);
 

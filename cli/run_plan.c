@@ -1,6 +1,7 @@
 #include "cli/run_plan.h"
 
 #include "base/mem.h"
+#include "collector/source/listener.h"
 #include "collector/source/source.h"
 #include "exporter/transport.h"
 
@@ -14,16 +15,33 @@ static enum status at(const struct settings *s, struct err *err, const char *lis
 	return ST_CONFIG;
 }
 
+/* Off loopback, everybody can speak: a token is needed. */
+static enum status check_listen(const char *listen, bool has_token, struct err *err)
+{
+	struct listen_address a;
+	enum status st = listen_parse(listen, &a, err);
+
+	if (!st && !a.local && !has_token)
+		st = err_set(
+			err, ST_CONFIG, ERR_NO_OFFSET,
+			"%s can be reached from elsewhere: set token or token_file, or listen on "
+			"127.0.0.1",
+			listen);
+	return st;
+}
+
 static enum status check_source(const struct settings *s, size_t i, struct err *err)
 {
 	const struct source_settings *a = &s->sources.ptr[i];
-	const char *kind = a->is_pull ? "pull" : a->is_stream ? "stream" : "push";
+	const char *kind = a->is_pull ? "pull" : "stream";
 
 	if (!source_kind_of(a)) {
 		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			"sources of this kind are not in this version; there are: directory");
+			"sources of this kind are not in this version; there are: directory, push");
 		return at(s, err, "sources", i, kind);
 	}
+	if (a->is_push && check_listen(a->push.listen, *a->push.token || *a->push.token_file, err))
+		return at(s, err, "sources", i, "push.listen");
 	for (size_t j = 0; j < i && a->is_directory; j++) {
 		const struct source_settings *b = &s->sources.ptr[j];
 
@@ -67,10 +85,10 @@ enum status run_check(const struct settings *s, struct err *err)
 		err_set(err, ST_CONFIG, ERR_NO_OFFSET, "triggers are not in this version");
 		return settings_at(s, "triggers", err);
 	}
-	if (settings_origin(s, "admin.listen") == ORIGIN_FILE && *s->admin.listen) {
-		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			"the admin address is not in this version; leave it out");
-		return settings_at(s, "admin.listen", err);
+	if (*s->admin.listen) {
+		st = check_listen(s->admin.listen, *s->admin.token || *s->admin.token_file, err);
+		if (st)
+			return settings_at(s, "admin.listen", err);
 	}
 	if (s->mapping.metrics) {
 		err_set(err, ST_CONFIG, ERR_NO_OFFSET,

@@ -34,7 +34,16 @@ struct worker {
 	uint64_t beat_ns; /* atomic: when it last did something */
 	pthread_mutex_t mutex;
 	struct worker_counts counts;
+	struct worker_capture last[WORKER_CAPTURES]; /* a ring */
+	uint64_t n_last;			     /* ever */
 };
+
+const char *capture_outcome_name(enum capture_outcome outcome)
+{
+	static const char *const names[] = { "queued", "known", "bad", "changed", "later" };
+
+	return names[outcome];
+}
 
 static uint64_t now_ns(void)
 {
@@ -135,6 +144,9 @@ static enum status map(struct worker *w, const struct capture *c, struct convert
 	if (!f)
 		return err->code;
 	o.source = slice_str(c->name);
+	o.trigger = slice_str(c->trigger);
+	o.cause = slice_str(c->cause);
+	o.request = slice_str(c->traceparent);
 	o.sent = &w->sent;
 	st = convert_source(f, c->name, &o, (struct span_sink){ emit, w },
 			    (struct metrics_sink){ NULL, NULL }, (struct convert_watch){ beat, w },
@@ -195,14 +207,37 @@ static void tell(const struct capture *c, struct convert_result *r, uint64_t ns)
 				     : "up to the damage",
 			 r->damage.msg, r->damage.offset);
 	log_info("%s: %s: %" PRIu64 " spans of %" PRIu64 " traces queued (%" PRIu64
-		 " events, %.0f ms)",
-		 c->source, c->name, s->spans, s->traces, s->events, (double)ns / 1e6);
+		 " events, %.0f ms)%s%s",
+		 c->source, c->name, s->spans, s->traces, s->events, (double)ns / 1e6,
+		 *c->cause ? "; " : "", c->cause);
 }
 
-static void count(struct worker *w, enum capture_outcome outcome, const struct convert_result *r,
-		  uint64_t bytes)
+static void keep_record(struct worker *w, const struct capture *c, enum capture_outcome outcome,
+			const struct convert_result *r, uint64_t bytes, const char *why)
+{
+	struct worker_capture *x = &w->last[w->n_last++ % WORKER_CAPTURES];
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	*x = (struct worker_capture){ .at_ms = t.tv_sec * (int64_t)1000 + t.tv_nsec / 1000000,
+				      .outcome = outcome,
+				      .damaged = r->damaged,
+				      .bytes = bytes,
+				      .events = r->summary.events,
+				      .spans = r->summary.spans,
+				      .traces = r->summary.traces };
+	snprintf(x->source, sizeof(x->source), "%s", c->source);
+	snprintf(x->name, sizeof(x->name), "%s", c->name);
+	snprintf(x->trigger, sizeof(x->trigger), "%s", c->trigger);
+	snprintf(x->cause, sizeof(x->cause), "%s", c->cause);
+	snprintf(x->why, sizeof(x->why), "%.250s", outcome == CAPTURE_QUEUED ? "" : why);
+}
+
+static void count(struct worker *w, const struct capture *c, enum capture_outcome outcome,
+		  const struct convert_result *r, uint64_t bytes, const char *why)
 {
 	pthread_mutex_lock(&w->mutex);
+	keep_record(w, c, outcome, r, bytes, why);
 	w->counts.captures[outcome]++;
 	if (outcome == CAPTURE_QUEUED) {
 		w->counts.damaged += r->damaged;
@@ -227,11 +262,11 @@ static enum capture_outcome process(struct worker *w, const struct capture *c, s
 	if (!st)
 		st = known(w, c, &s, &is_known, err);
 	if (st) {
-		count(w, CAPTURE_LATER, &r, 0);
+		count(w, c, CAPTURE_LATER, &r, 0, err->msg);
 		return CAPTURE_LATER;
 	}
 	if (is_known) {
-		count(w, CAPTURE_KNOWN, &r, 0);
+		count(w, c, CAPTURE_KNOWN, &r, 0, "");
 		log_debug("%s: %s: done before", c->source, c->name);
 		return CAPTURE_KNOWN;
 	}
@@ -246,7 +281,7 @@ static enum capture_outcome process(struct worker *w, const struct capture *c, s
 		undo(w);
 	else
 		tell(c, &r, now_ns() - began);
-	count(w, outcome, &r, s.size);
+	count(w, c, outcome, &r, s.size, err->msg);
 	return outcome;
 }
 
@@ -357,6 +392,18 @@ void worker_counts(struct worker *w, struct worker_counts *out)
 	pthread_mutex_lock(&w->mutex);
 	*out = w->counts;
 	pthread_mutex_unlock(&w->mutex);
+}
+
+size_t worker_last(struct worker *w, struct worker_capture *out)
+{
+	size_t n;
+
+	pthread_mutex_lock(&w->mutex);
+	n = w->n_last < WORKER_CAPTURES ? (size_t)w->n_last : WORKER_CAPTURES;
+	for (size_t i = 0; i < n; i++)
+		out[i] = w->last[(w->n_last - 1 - i) % WORKER_CAPTURES];
+	pthread_mutex_unlock(&w->mutex);
+	return n;
 }
 
 bool worker_stuck(struct worker *w, uint64_t ns)

@@ -38,6 +38,24 @@ struct worker_counts {
 };
 void worker_counts(struct worker *w, struct worker_counts *out);
 
+/* What became of one capture. */
+struct worker_capture {
+	int64_t at_ms; /* Unix time when it was done */
+	enum capture_outcome outcome;
+	bool damaged;
+	uint64_t bytes, events, spans, traces;
+	char source[80], name[CAPTURE_NAME_BYTES], trigger[80], cause[256];
+	char why[256]; /* "" if it was queued */
+};
+
+#define WORKER_CAPTURES 100u
+
+/* The last of them, the newest first, into out[WORKER_CAPTURES]; returns how many. */
+size_t worker_last(struct worker *w, struct worker_capture *out);
+
+/* "queued", "known", "bad", "changed" or "later". */
+const char *capture_outcome_name(enum capture_outcome outcome);
+
 /* Has it made no progress for `ns` although nobody lets it wait? For the watchdog. */
 bool worker_stuck(struct worker *w, uint64_t ns);
 

@@ -63,11 +63,13 @@ const struct key schema_keys[] = {
 	{ "sources[].push", KEY_SECTION, SRC(is_push), .flags = KEY_CHOICE,
 	  .help = "An address that accepts posted snapshots." },
 	{ "sources[].push.listen", KEY_STRING, "127.0.0.1:4320", SRC(push.listen),
-	  .flags = KEY_NOT_EMPTY, .help = "Address and port to listen on." },
+	  .flags = KEY_NOT_EMPTY, .help = "Address and port to listen on, or unix:PATH." },
 	{ "sources[].push.max_size", KEY_SIZE, "256MiB", SRC(push.max_bytes), .least = "1KiB",
 	  .help = "Largest snapshot accepted." },
 	{ "sources[].push.token", KEY_STRING, "", SRC(push.token), .flags = KEY_SECRET,
-	  .help = "Bearer token that a sender must show; empty: none." },
+	  .help = "Bearer token that a sender must show; needed off loopback." },
+	{ "sources[].push.token_file", KEY_STRING, "", SRC(push.token_file),
+	  .help = "File whose first line is the token." },
 
 	{ "triggers", KEY_ITEMS, .most = "256", TOP(triggers),
 	  .size = sizeof(struct trigger_settings), .help = "When to capture; any of them does." },
@@ -266,7 +268,11 @@ const struct key schema_keys[] = {
 
 	{ "admin", KEY_SECTION, .help = "Health, metrics and triggers over HTTP." },
 	{ "admin.listen", KEY_STRING, "127.0.0.1:9464", TOP(admin.listen),
-	  .help = "Address and port; empty: off." },
+	  .help = "Address and port, or unix:PATH; empty: off." },
+	{ "admin.token", KEY_STRING, "", TOP(admin.token), .flags = KEY_SECRET,
+	  .help = "Bearer token that a client must show; needed off loopback." },
+	{ "admin.token_file", KEY_STRING, "", TOP(admin.token_file),
+	  .help = "File whose first line is the token." },
 
 	{ "log", KEY_SECTION, .help = "Diagnostics on standard error." },
 	{ "log.level", KEY_WORD, "info", TOP(log.level), .words = "error warn info debug",

@@ -85,7 +85,7 @@ struct source_settings {
 		uint64_t window_ns, max_bytes;
 	} stream;
 	struct {
-		const char *listen, *token;
+		const char *listen, *token, *token_file;
 		uint64_t max_bytes;
 	} push;
 };
@@ -224,6 +224,7 @@ struct settings {
 	struct queue_config queue;
 	struct {
 		const char *listen; /* "": off */
+		const char *token, *token_file;
 	} admin;
 	struct {
 		enum log_level level;

@@ -74,6 +74,9 @@ static void done(struct capture *c, enum capture_outcome outcome, const char *wh
 	struct directory *d = t->d;
 	bool gone = false;
 
+	/* Half of what somebody was writing just then is not bad. */
+	if (outcome == CAPTURE_BAD && !folder_is_still(t->dir, c->name, &t->is))
+		outcome = CAPTURE_CHANGED;
 	if (outcome != CAPTURE_CHANGED && outcome != CAPTURE_LATER)
 		gone = dispose(t, outcome, why);
 	if (outcome == CAPTURE_BAD)

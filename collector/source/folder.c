@@ -31,7 +31,7 @@ bool folder_same(const struct folder_file *a, const struct folder_file *b)
 	       a->mtime_ns == b->mtime_ns;
 }
 
-static bool is_still(int dir, const char *name, const struct folder_file *f)
+bool folder_is_still(int dir, const char *name, const struct folder_file *f)
 {
 	struct folder_file now;
 	struct stat s;
@@ -46,14 +46,14 @@ static bool is_still(int dir, const char *name, const struct folder_file *f)
 static enum status take(int dir, const char *name, const struct folder_file *f,
 			char taken[NAME_MAX + 1], struct err *err)
 {
-	if (!is_still(dir, name, f))
+	if (!folder_is_still(dir, name, f))
 		return ST_END;
 	snprintf(taken, NAME_MAX + 1, FOLDER_TAKEN "%" PRIu64, f->inode);
 	if (!strcmp(name, taken))
 		return ST_OK;
 	if (renameat(dir, name, dir, taken))
 		return errno == ENOENT ? ST_END : err_errno(err, "cannot rename it");
-	if (is_still(dir, taken, f))
+	if (folder_is_still(dir, taken, f))
 		return ST_OK;
 	/* Another file got the name at the last moment. If its name is gone, it is found as it is.
 	 */
@@ -178,6 +178,8 @@ enum status folder_move(int dir, const char *name, const struct folder_file *f, 
 	enum status st;
 	int fd;
 
+	if (!folder_is_still(dir, name, f))
+		return ST_END;
 	if (mkdirat(dir, below, 0777) && errno != EEXIST)
 		return err_errno(err, "cannot make the folder for it");
 	fd = openat(dir, below, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

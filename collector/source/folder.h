@@ -25,6 +25,9 @@ struct folder_file {
 struct folder_file folder_file_of(const struct stat *s);
 bool folder_same(const struct folder_file *a, const struct folder_file *b);
 
+/* Does the name still belong to the file, as it was? */
+bool folder_is_still(int dir, const char *name, const struct folder_file *f);
+
 /* ST_END: the name belongs to something else now, which is left alone. */
 MUST_CHECK enum status folder_remove(int dir, const char *name, const struct folder_file *f,
 				     struct err *err);

@@ -30,6 +30,9 @@ struct capture {
 	int fd;			       /* at its first byte; closed by whoever calls `done` */
 	char name[CAPTURE_NAME_BYTES]; /* of the file, for people and the capture's span */
 	char source[80];	       /* name of the source in the configuration */
+	char trigger[80];	       /* name of the trigger that fired; "": none */
+	char cause[256];	       /* on what, or the reason that a sender gave */
+	char traceparent[64];	       /* W3C; of the request that it is about, or "" */
 	bool in_place; /* a file that others may still write to, in a folder of theirs */
 	/*
 	 * Called by the reading thread. `why` is one line for CAPTURE_BAD and CAPTURE_LATER.

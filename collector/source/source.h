@@ -13,6 +13,7 @@
 
 struct source_env {
 	struct inbox *inbox; /* borrowed until close, as the settings */
+	const char *spool;   /* temporary files go beside this path */
 	/* One line for a person about the source of this name; from any thread. */
 	void (*tell)(const char *name, enum log_level level, const char *line);
 	const char *name;
@@ -43,6 +44,9 @@ const struct source_kind *source_kind_of(const struct source_settings *set);
 void source_tell(const struct source_env *env, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-extern const struct source_kind source_directory;
+/* The decimal number of a header; UINT64_MAX if it is none. */
+uint64_t source_number(const char *text);
+
+extern const struct source_kind source_directory, source_push;
 
 #endif /* COLLECTOR_SOURCE_SOURCE_H */

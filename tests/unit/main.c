@@ -27,6 +27,7 @@ static const struct {
 	{ "file_out", file_out_suite },
 	{ "folder", folder_suite },
 	{ "inbox", inbox_suite },
+	{ "listener", listener_suite },
 	{ "log", log_suite },
 	{ "look", look_suite },
 	{ "frontier", frontier_suite },

@@ -301,7 +301,8 @@ static void see(void *arg, const char *path, const char *shown, enum setting_ori
 
 START_TEST(visit)
 {
-	static const char *const pairs[] = { "OTEL_EXPORTER_OTLP_HEADERS", "k=s3cret", NULL };
+	static const char *const pairs[] = { "OTEL_EXPORTER_OTLP_HEADERS", "k=s3cret", "T",
+					     "s3cret", NULL };
 	struct seen seen;
 	const char *text;
 
@@ -311,7 +312,7 @@ START_TEST(visit)
 			      "exporters:\n"
 			      "- { name: a, otlp: { endpoint: 'http://me:s3cret@h/p?k=s3cret' } }\n"
 			      "- { name: b, file: { keep: 3 } }\n"
-			      "sources: [ { name: p, push: { token: s3cret } } ]\n"
+			      "sources: [ { name: p, push: { token: \"${T}\" } } ]\n"
 			      "triggers: [ { name: t, task: {} } ]\n"),
 			 ST_OK);
 	ck_assert_int_eq(settings_set(&s, "log.level", "warn", &err), ST_OK);

@@ -21,7 +21,7 @@ START_TEST(where)
 	struct err e = ERR_INIT;
 
 	ck_assert_int_eq(load("sources:\n- { name: a, directory: {} }\n- name: b\n"
-			      "  push: { token: x }\nlog: { level: warn }\n"),
+			      "  push: { token: \"${X}\" }\nlog: { level: warn }\n"),
 			 ST_OK);
 	err_set(&e, ST_CONFIG, ERR_NO_OFFSET, "bad");
 	ck_assert_int_eq(settings_at(&s, places[_i].path, &e), ST_CONFIG);
