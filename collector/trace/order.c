@@ -250,7 +250,7 @@ struct event *emit_extra_go(struct order *o, const struct stream *s, enum wire_t
 {
 	struct event *e = emit_extra(o, s, type, g->id);
 
-	e->notes = g->notes;
+	e->notes = notes_of(g);
 	return e;
 }
 

@@ -304,7 +304,7 @@ enum advance on_go_status(struct order *o, struct stream *s, struct err *err)
 		g = add_g(o, id, (enum g_status)status, err);
 	if (!g)
 		return BROKEN;
-	e->notes = g->notes;
+	e->notes = notes_of(g);
 	g->seq = (struct seq){ o->gen, 0 };
 	if (status == G_RUNNING)
 		bind_g(s->state, g);

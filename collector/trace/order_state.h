@@ -55,8 +55,7 @@ struct order_g {
 	struct open_region *regions;
 	size_t n_regions, cap_regions;
 	struct ranges ranges;
-	/* What the reader's caller wants to know of it: reader_take_notes(). */
-	uint64_t notes[];
+	/* Behind it: what the reader's caller wants to know of it, notes_of(). */
 };
 
 struct order_p {
@@ -136,6 +135,12 @@ static inline struct event *emit(const struct stream *s)
 	return e;
 }
 
+/* The bytes for reader_take_notes(), if they were asked for. */
+static inline void *notes_of(struct order_g *g)
+{
+	return g + 1;
+}
+
 /* Transitions whose states are those that their type implies. */
 static inline enum advance emit_proc(const struct stream *s, int64_t id)
 {
@@ -148,7 +153,7 @@ static inline enum advance emit_go(const struct stream *s, struct order_g *g)
 	struct event *e = emit(s);
 
 	e->id = g->id;
-	e->notes = g->notes;
+	e->notes = notes_of(g);
 	return ADVANCED;
 }
 

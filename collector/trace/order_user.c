@@ -299,7 +299,7 @@ enum advance on_region_begin(struct order *o, struct stream *s, struct err *err)
 	    mem_grow((void **)&g->regions, &g->cap_regions, g->n_regions + 1, sizeof(*g->regions),
 		     MAX_REGION_DEPTH, "nested regions", err))
 		return BROKEN;
-	emit(s)->notes = g->notes;
+	emit(s)->notes = notes_of(g);
 	g->regions[g->n_regions++] = (struct open_region){
 		.task = s->ev->args[0],
 		.name.id = s->ev->args[1],
@@ -321,7 +321,7 @@ enum advance on_region_end(struct order *o, struct stream *s, struct err *err)
 
 	if (!g)
 		return BROKEN;
-	emit(s)->notes = g->notes;
+	emit(s)->notes = notes_of(g);
 	/* An empty stack is fine: the region began before the trace. */
 	if (!g->n_regions)
 		return ADVANCED;
