@@ -56,7 +56,7 @@ static uint64_t now_ns(void)
 static void act(struct worker *w, enum activity activity)
 {
 	__atomic_store_n(&w->beat_ns, now_ns(), __ATOMIC_RELAXED);
-	__atomic_store_n(&w->activity, activity, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->activity, (int)activity, __ATOMIC_RELAXED);
 }
 
 static bool is_set(const bool *flag)

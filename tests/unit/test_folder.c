@@ -4,29 +4,36 @@
 #include "collector/source/folder.h"
 
 #include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "tests/unit/suites.h"
 
-static char path[] = "/tmp/flightspan-folder-XXXXXX";
+static char path[40];
 static int dir;
 static struct err err;
 
 static void start(void)
 {
-	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
+	snprintf(path, sizeof(path), "/tmp/flightspan-folder-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(path));
 	dir = open(path, O_RDONLY | O_DIRECTORY);
 	ck_assert_int_ge(dir, 0);
 }
 
+static int remove_one(const char *name, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(name);
+}
+
 static void finish(void)
 {
-	char command[80];
-
 	close(dir);
-	snprintf(command, sizeof(command), "rm -r %s", path);
-	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static struct folder_file make(const char *name, size_t size)
