@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CLANG_FORMAT ?= clang-format-14
 CLANG_TIDY ?= clang-tidy-14
-PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1 sqlite3
+PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1 sqlite3 libmicrohttpd
 comma := ,
 VARIANT := $(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
 B := build/$(VARIANT)
@@ -123,9 +123,9 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
 .PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
-.PHONY: check-page page
+.PHONY: check-page page check-reference reference check-run
 .PHONY: fuzz fuzz-run
-check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-overlap ## what every commit has to pass
+check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-reference check-overlap ## what every commit has to pass
 
 # CK_FORK=no: one process, as sanitizers want it.
 check-unit: $(B)/unit $(if $(HAVE_GO),$(OTLP_SERVER)) ## unit tests; TEST=name runs one suite
@@ -158,6 +158,11 @@ check-page: $(addprefix $(B)/,flightspan asm keys) ## docs/mapping.md: its examp
 	$(Q)python3 tests/mapping/page.py check $^
 page: $(addprefix $(B)/,flightspan asm keys) ## rewrite them; read the difference
 	$(Q)python3 tests/mapping/page.py update $^
+
+check-reference: $(B)/flightspan ## docs/configuration.md and the JSON Schema are those of the program
+	$(Q)tests/lint/reference.sh check $<
+reference: $(B)/flightspan ## rewrite them
+	$(Q)tests/lint/reference.sh update $<
 
 check-san: ## the tests under address, undefined and thread sanitizers
 	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-corpus check-cli
@@ -206,6 +211,10 @@ check-faults: $(B)/flightspan $(if $(HAVE_GO),$(FAULTS)) ## what goes wrong betw
 
 check-queue: $(B)/flightspan ## the queue under kill -9, a full disk and a stop; QUEUE_ROUNDS (200)
 	$(Q)tests/queue/run.sh $<
+
+# TEST=burst: the tests with this in their name. RUN_ROUNDS: how often it is killed.
+check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, reload; RUN_ROUNDS (30)
+	$(Q)tests/run/run.sh $(B)
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh

@@ -50,6 +50,10 @@
 #define MAX_SENT_KEYS ((size_t)1 << 21)		 /* tasks and spans of earlier captures */
 #define RECENT_TASKS ((size_t)1 << 14)		 /* ended tasks whose ids are remembered */
 
+/* The sidecar. */
+#define MAX_WAITING_CAPTURES ((size_t)16)     /* between sources and reader; an open file each */
+#define MAX_DIRECTORY_FILES ((size_t)1 << 17) /* of one folder */
+
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */
 #define DEFAULT_BATCH_BYTES ((size_t)3584 << 10) /* serialized, uncompressed */
 #define FILE_BATCH_BYTES ((size_t)512 << 10)	 /* of a message in a file: stays in the cache */

@@ -1,10 +1,13 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <time.h>
 #include <utf8proc.h>
 
 static enum log_level shown = LOG_LEVEL_INFO;
+static enum log_form form;
 static FILE *stream;
 
 void log_set_level(enum log_level level)
@@ -76,17 +79,187 @@ size_t log_escape(struct slice text, char *out, size_t cap)
 	return len;
 }
 
-static void write_line(enum log_level level, const char *fmt, va_list ap)
+/* RFC 3339 in UTC, with milliseconds. */
+static void stamp(char out[static 32])
+{
+	struct timespec t;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + strlen(out), 32 - strlen(out), ".%03ldZ", t.tv_nsec / 1000000);
+}
+
+/* `text` is escaped: what is left to do for JSON is quotes and backslashes. */
+static void write_json(FILE *out, const char *word, const char *text)
+{
+	char line[2 * LOG_LINE_BYTES];
+	char time[32];
+	size_t n = 0;
+
+	for (; *text && n + 2 < sizeof(line); text++) {
+		if (*text == '"' || *text == '\\')
+			line[n++] = '\\';
+		line[n++] = *text;
+	}
+	line[n] = '\0';
+	stamp(time);
+	fprintf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"%s\"}\n", time, word, line);
+}
+
+static void put_line(enum log_level level, const char *text)
 {
 	static const char *const words[] = { "error", "warning", "info", "debug" };
-	char text[LOG_LINE_BYTES + 1]; /* one more, so that a cut line shows */
+	enum log_form as = __atomic_load_n(&form, __ATOMIC_RELAXED);
+	FILE *out = stream ? stream : stderr;
 	char safe[LOG_LINE_BYTES];
+	char time[32];
+
+	log_escape(slice_str(text), safe, sizeof(safe));
+	if (as == LOG_JSON) {
+		write_json(out, words[level], safe);
+	} else if (as == LOG_TIMED) {
+		stamp(time);
+		fprintf(out, "%s flightspan: %s: %s\n", time, words[level], safe);
+	} else {
+		fprintf(out, "flightspan: %s: %s\n", words[level], safe);
+	}
+}
+
+/* A kind of message in its current stretch of time. */
+struct kind {
+	uint64_t key; /* 0: free */
+	uint64_t began_ns;
+	unsigned int shown;
+	uint64_t held;
+	enum log_level level;
+	char last[160]; /* of those held */
+};
+
+#define N_KINDS 64
+
+static struct {
+	pthread_mutex_t mutex;
+	unsigned int burst;
+	uint64_t ns;
+	struct kind kinds[N_KINDS];
+} repeats = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* FNV-1a. The address of a format is as good as its text; numbers tell no kinds apart. */
+static uint64_t kind_of(const char *fmt, const char *text)
+{
+	const char *at = strcmp(fmt, "%s") ? fmt : text;
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *at; at++) {
+		if (*at >= '0' && *at <= '9')
+			continue;
+		h = (h ^ (unsigned char)*at) * 0x100000001b3u;
+	}
+	return h | 1;
+}
+
+static void sum_up(struct kind *k)
+{
+	char text[LOG_LINE_BYTES];
+
+	if (k->held) {
+		snprintf(text, sizeof(text), "%llu more like this were not shown, the last: %s",
+			 (unsigned long long)k->held, k->last);
+		put_line(k->level, text);
+	}
+	*k = (struct kind){ .key = 0 };
+}
+
+/* The slot of a kind: its own, a free one, or the one that began first. */
+static struct kind *find_kind(uint64_t key, uint64_t now)
+{
+	struct kind *best = &repeats.kinds[0];
+
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct kind *k = &repeats.kinds[i];
+
+		if (k->key == key) {
+			best = k;
+			break;
+		}
+		if (best->key && (!k->key || k->began_ns < best->began_ns))
+			best = k;
+	}
+	if (best->key != key || now - best->began_ns >= repeats.ns) {
+		sum_up(best);
+		*best = (struct kind){ .key = key, .began_ns = now };
+	}
+	return best;
+}
+
+static bool hold_back(enum log_level level, const char *fmt, const char *text)
+{
+	bool held = false;
+
+	pthread_mutex_lock(&repeats.mutex);
+	if (repeats.burst) {
+		struct kind *k = find_kind(kind_of(fmt, text), now_ns());
+
+		k->level = level;
+		held = k->shown >= repeats.burst;
+		k->shown += !held;
+		if (held) {
+			k->held++;
+			snprintf(k->last, sizeof(k->last), "%.150s", text);
+		}
+	}
+	pthread_mutex_unlock(&repeats.mutex);
+	return held;
+}
+
+void log_set_form(enum log_form as)
+{
+	__atomic_store_n(&form, as, __ATOMIC_RELAXED);
+}
+
+void log_set_repeats(unsigned int burst, uint64_t ns)
+{
+	pthread_mutex_lock(&repeats.mutex);
+	for (size_t i = 0; i < N_KINDS; i++)
+		sum_up(&repeats.kinds[i]);
+	repeats.burst = burst;
+	repeats.ns = ns;
+	pthread_mutex_unlock(&repeats.mutex);
+}
+
+void log_sum_up(void)
+{
+	uint64_t now = now_ns();
+
+	pthread_mutex_lock(&repeats.mutex);
+	for (size_t i = 0; i < N_KINDS; i++) {
+		struct kind *k = &repeats.kinds[i];
+
+		if (k->key && now - k->began_ns >= repeats.ns)
+			sum_up(k);
+	}
+	pthread_mutex_unlock(&repeats.mutex);
+}
+
+static void write_line(enum log_level level, const char *fmt, va_list ap)
+{
+	char text[LOG_LINE_BYTES + 1]; /* one more, so that a cut line shows */
 
 	if (!log_shows(level))
 		return;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	log_escape(slice_str(text), safe, sizeof(safe));
-	fprintf(stream ? stream : stderr, "flightspan: %s: %s\n", words[level], safe);
+	if (level == LOG_LEVEL_DEBUG || !hold_back(level, fmt, text))
+		put_line(level, text);
 }
 
 void log_error(const char *fmt, ...)

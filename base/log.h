@@ -26,6 +26,24 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 void log_set_level(enum log_level level);
 bool log_shows(enum log_level level);
 
+enum log_form {
+	LOG_PLAIN, /* flightspan: warning: TEXT */
+	LOG_TIMED, /* 2026-02-03T04:05:06.789Z flightspan: warning: TEXT */
+	LOG_JSON,  /* {"time":"...","level":"warning","message":"TEXT"} */
+};
+
+/* The form of the whole process; starts at LOG_PLAIN. */
+void log_set_form(enum log_form form);
+
+/*
+ * Messages of one kind, by their format (or their text without digits, if the format is
+ * "%s"), that come more than `burst` times within `ns` are counted instead of shown, and
+ * summed up in one line afterwards. Debug messages are not. 0: show all, as at the start.
+ */
+void log_set_repeats(unsigned int burst, uint64_t ns);
+/* Tell what was held back of the kinds whose time is over; for who waits anyway. */
+void log_sum_up(void);
+
 /* Write to `out` from now on, borrowed; NULL is stderr. For tests. */
 void log_set_stream(FILE *out);
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #define BLOCK_OBJECTS 64u
+#define LINE_BYTES 64u /* of a cache: a block begins with one, so objects of whole lines do */
 #define MAX_BLOCKS(p) ((p)->max / BLOCK_OBJECTS + 1)
 
 void pool_init(struct pool *p, size_t size, size_t max, const char *what)
@@ -24,6 +25,13 @@ void pool_release(struct pool *p)
 	pool_init(p, p->size, p->max, p->what);
 }
 
+static void *object_at(const struct pool *p, size_t block, size_t i)
+{
+	uintptr_t start = (uintptr_t)p->blocks[block];
+
+	return (char *)p->blocks[block] + (-start % LINE_BYTES) + i * p->size;
+}
+
 static enum status add_block(struct pool *p, struct err *err)
 {
 	enum status st = mem_grow((void **)&p->blocks, &p->cap_blocks, p->n_blocks + 1,
@@ -32,7 +40,7 @@ static enum status add_block(struct pool *p, struct err *err)
 
 	if (st)
 		return st;
-	block = mem_alloc(BLOCK_OBJECTS * p->size);
+	block = mem_alloc(BLOCK_OBJECTS * p->size + LINE_BYTES);
 	if (!block)
 		return err_nomem(err, p->what);
 	p->blocks[p->n_blocks++] = block;
@@ -54,15 +62,8 @@ void *pool_get(struct pool *p, struct err *err)
 	} else {
 		if ((!p->n_blocks || p->used == BLOCK_OBJECTS) && add_block(p, err))
 			return NULL;
-		object = (char *)p->blocks[p->n_blocks - 1] + p->used++ * p->size;
+		object = object_at(p, p->n_blocks - 1, p->used++);
 	}
 	p->n++;
 	return memset(object, 0, p->size);
-}
-
-void pool_put(struct pool *p, void *object)
-{
-	memcpy(object, &p->free, sizeof(p->free));
-	p->free = object;
-	p->n--;
 }

@@ -10,6 +10,7 @@
 #define BASE_POOL_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -29,6 +30,24 @@ void pool_release(struct pool *p);
 
 /* A zeroed object, the pool's; NULL: ST_LIMIT or ST_NOMEM in err, nothing changed. */
 void *pool_get(struct pool *p, struct err *err);
-void pool_put(struct pool *p, void *object);
+
+/* The same, but what the bytes of the object are is not said. */
+static inline void *pool_take(struct pool *p, struct err *err)
+{
+	void *object = p->free;
+
+	if (UNLIKELY(!object || p->n >= p->max))
+		return pool_get(p, err);
+	memcpy(&p->free, object, sizeof(p->free));
+	p->n++;
+	return object;
+}
+
+static inline void pool_put(struct pool *p, void *object)
+{
+	memcpy(object, &p->free, sizeof(p->free));
+	p->free = object;
+	p->n--;
+}
 
 #endif /* BASE_POOL_H */

@@ -24,7 +24,8 @@ struct command {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command cmd_convert, cmd_dump, cmd_queue, cmd_stats, cmd_version;
+extern const struct command cmd_config, cmd_convert, cmd_dump, cmd_queue, cmd_run, cmd_stats,
+	cmd_version;
 
 /* One error line for an input: "PATH: message (at byte N)". Returns EXIT_FAILED. */
 int cli_fail(const char *path, const struct err *err);

@@ -58,28 +58,6 @@ static void plan_send(struct plan *p, const struct options *o)
 		p->send.queue = &s->queue;
 }
 
-static enum status plan_sampling(struct plan *p, struct err *err)
-{
-	size_t n = p->settings.sampling.n;
-
-	p->sampling = mem_alloc((n + 1) * sizeof(*p->sampling));
-	if (!p->sampling)
-		return err_nomem(err, "sampling");
-	for (size_t i = 0; i < n; i++) {
-		const struct sampling_settings *s = &p->settings.sampling.ptr[i];
-
-		p->sampling[i] = (struct sampling_rule){ .by_latency = s->by_latency,
-							 .by_log = s->by_log,
-							 .longer_than_ns = s->longer_than_ns,
-							 .category = s->category,
-							 .message = s->message,
-							 .keep = s->keep };
-	}
-	p->mapper.sampling = p->sampling;
-	p->mapper.n_sampling = n;
-	return ST_OK;
-}
-
 /* --endpoint and what goes with it; the message names the flag. */
 static enum status send_to(struct settings *s, const struct options *o, struct err *err)
 {
@@ -121,7 +99,7 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	if (o->metrics)
 		p->settings.mapping.metrics = true;
 	plan_mapper(&p->mapper, &p->settings);
-	st = plan_sampling(p, err);
+	st = plan_sampling(&p->sampling, &p->mapper, &p->settings, err);
 	if (st)
 		return st;
 	plan_send(p, o);
@@ -131,12 +109,7 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 		return err_set(err, ST_CONFIG, ERR_NO_OFFSET,
 			       "metrics in otlp-proto have a file of their own: name one with -o, "
 			       "or use otlp-json");
-	p->output.limits = (struct span_limits){
-		.attributes = p->settings.mapping.limits.attributes_per_span,
-		.links = p->settings.mapping.limits.links_per_span,
-		.event_attributes = p->settings.mapping.limits.attributes_per_event,
-		.link_attributes = p->settings.mapping.limits.attributes_per_link,
-	};
+	p->output.limits = plan_limits(&p->settings);
 	return ST_OK;
 }
 

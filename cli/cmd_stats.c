@@ -10,7 +10,8 @@
 #define MAX_OUTPUT ((size_t)64 << 20)
 
 /* Everything the reader has; ST_END: that is all of the trace. */
-static enum status feed_all(struct stats *s, struct reader *r, struct err *err)
+__attribute__((flatten)) static enum status feed_all(struct stats *s, struct reader *r,
+						     struct err *err)
 {
 	const struct event *ev;
 	enum status st;
@@ -55,6 +56,7 @@ static enum status stats_of(struct reader *r, const char *path, bool json, struc
 		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
 			 src.version, NEWEST_VERSION);
 	reader_salvage(r);
+	reader_take_notes(r, stats_note_bytes());
 	end = feed_all(s, r, &why);
 	src.salvaged = reader_salvaged(r) != NULL;
 	src.n_generations = reader_generations(r);

@@ -62,7 +62,8 @@ static enum status anchor_clock(struct file_source *f, struct mapper_options *o,
 
 /* ST_OK at the end of the trace; a reader's failure goes into the result. */
 HOT_CALL static enum status pump(struct reader *r, struct mapper *m, struct file_source *f,
-			struct progress *bar, struct convert_result *result, struct err *err)
+				 struct convert_watch watch, struct convert_result *result,
+				 struct err *err)
 {
 	const struct event *ev;
 	struct err why = ERR_INIT;
@@ -88,31 +89,33 @@ HOT_CALL static enum status pump(struct reader *r, struct mapper *m, struct file
 		st = mapper_feed(m, ev, err);
 		if (st)
 			return st;
-		if (bar && ++n % PROGRESS_EVENTS == 0)
-			progress_show(bar, file_source_consumed(f), file_source_size(f));
+		if (watch.fn && ++n % PROGRESS_EVENTS == 0)
+			watch.fn(watch.arg, file_source_consumed(f), file_source_size(f));
 	}
 }
 
-static enum status convert_source(struct file_source *f, const char *path, struct mapper_options *o,
-				  struct span_sink sink, struct metrics_sink metrics,
-				  struct progress *bar, struct convert_result *result,
-				  struct err *err)
+enum status convert_source(struct file_source *f, const char *name,
+			   const struct mapper_options *options, struct span_sink sink,
+			   struct metrics_sink metrics, struct convert_watch watch,
+			   struct convert_result *result, struct err *err)
 {
+	struct mapper_options o = *options;
 	struct metrics list;
-	enum status st = anchor_clock(f, o, err);
+	enum status st = anchor_clock(f, &o, err);
 	struct reader *r = st ? NULL : reader_open(file_source_bytes(f), err);
-	struct mapper *m = r ? mapper_new(o, sink, err) : NULL;
+	struct mapper *m = r ? mapper_new(&o, sink, err) : NULL;
 
+	*result = (struct convert_result){ .damaged = false };
 	if (!m) {
 		reader_close(r);
 		return err->code;
 	}
 	result->version = reader_version(r);
 	if (result->version > NEWEST_VERSION)
-		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", path,
+		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", name,
 			 result->version, NEWEST_VERSION);
 	reader_salvage(r);
-	st = pump(r, m, f, bar, result, err);
+	st = pump(r, m, f, watch, result, err);
 	if (!st)
 		st = mapper_finish(m, err);
 	if (!st && metrics.emit) {
@@ -126,6 +129,11 @@ static enum status convert_source(struct file_source *f, const char *path, struc
 	return st;
 }
 
+static void show(void *arg, uint64_t done, uint64_t total)
+{
+	progress_show(arg, done, total);
+}
+
 enum status convert_file(const char *path, const struct mapper_options *options,
 			 struct span_sink sink, struct metrics_sink metrics, bool progress,
 			 struct convert_result *result, struct err *err)
@@ -135,13 +143,13 @@ enum status convert_file(const char *path, const struct mapper_options *options,
 	struct progress bar;
 	enum status st;
 
-	*result = (struct convert_result){ .damaged = false };
 	if (!f)
 		return err->code;
 	if (strcmp(path, "-") != 0)
 		o.source = slice_str(base_name(path));
 	progress_start(&bar, base_name(path));
-	st = convert_source(f, path, &o, sink, metrics, progress ? &bar : NULL, result, err);
+	st = convert_source(f, path, &o, sink, metrics,
+			    (struct convert_watch){ progress ? show : NULL, &bar }, result, err);
 	progress_end(&bar);
 	file_source_close(f);
 	return st;

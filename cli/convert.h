@@ -9,6 +9,7 @@
 #define CLI_CONVERT_H
 
 #include "base/err.h"
+#include "collector/source/file.h"
 #include "mapping/mapper.h"
 
 struct convert_result {
@@ -19,6 +20,12 @@ struct convert_result {
 	bool salvaged;	   /* the last generation was cut, what is left of it is converted */
 };
 
+/* Called now and then while a trace is read. */
+struct convert_watch {
+	void (*fn)(void *arg, uint64_t done, uint64_t total); /* bytes; total 0: unknown */
+	void *arg;
+};
+
 /*
  * Convert the file at `path` ("-": standard input). `options` are a template:
  * source and clock are filled in here. ST_OK with result->damaged set means that
@@ -27,5 +34,11 @@ struct convert_result {
 MUST_CHECK enum status convert_file(const char *path, const struct mapper_options *options,
 				    struct span_sink sink, struct metrics_sink metrics,
 				    bool progress, struct convert_result *result, struct err *err);
+
+/* The same of a source that is open; `name` is for people. Either function may be NULL. */
+MUST_CHECK enum status convert_source(struct file_source *f, const char *name,
+				      const struct mapper_options *options, struct span_sink sink,
+				      struct metrics_sink metrics, struct convert_watch watch,
+				      struct convert_result *result, struct err *err);
 
 #endif /* CLI_CONVERT_H */

@@ -6,7 +6,8 @@
 #include "base/log.h"
 #include "cli/cli.h"
 
-static const struct command *const commands[] = { &cmd_convert, &cmd_dump, &cmd_queue, &cmd_stats,
+static const struct command *const commands[] = { &cmd_config, &cmd_convert, &cmd_dump,
+						  &cmd_queue,  &cmd_run,     &cmd_stats,
 						  &cmd_version };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

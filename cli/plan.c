@@ -97,3 +97,37 @@ void plan_mapper(struct mapper_options *o, const struct settings *settings)
 	o->context_categories = s->context.categories.ptr;
 	o->n_context_categories = s->context.categories.n;
 }
+
+enum status plan_sampling(struct sampling_rule **out, struct mapper_options *o,
+			  const struct settings *settings, struct err *err)
+{
+	size_t n = settings->sampling.n;
+	struct sampling_rule *rules = mem_alloc((n + 1) * sizeof(*rules));
+
+	if (!rules)
+		return err_nomem(err, "sampling");
+	for (size_t i = 0; i < n; i++) {
+		const struct sampling_settings *s = &settings->sampling.ptr[i];
+
+		rules[i] = (struct sampling_rule){ .by_latency = s->by_latency,
+						   .by_log = s->by_log,
+						   .longer_than_ns = s->longer_than_ns,
+						   .category = s->category,
+						   .message = s->message,
+						   .keep = s->keep };
+	}
+	*out = rules;
+	o->sampling = rules;
+	o->n_sampling = n;
+	return ST_OK;
+}
+
+struct span_limits plan_limits(const struct settings *s)
+{
+	return (struct span_limits){
+		.attributes = s->mapping.limits.attributes_per_span,
+		.links = s->mapping.limits.links_per_span,
+		.event_attributes = s->mapping.limits.attributes_per_event,
+		.link_attributes = s->mapping.limits.attributes_per_link,
+	};
+}

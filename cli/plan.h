@@ -8,6 +8,7 @@
 #define CLI_PLAN_H
 
 #include "config/settings.h"
+#include "exporter/span_limit.h"
 #include "mapping/mapper.h"
 
 /*
@@ -19,5 +20,11 @@ MUST_CHECK enum status plan_resource(struct resource *r, const struct service_se
 void plan_resource_release(struct resource *r);
 
 void plan_mapper(struct mapper_options *o, const struct settings *s);
+
+/* The sampling policies, for the mapper's options; *out is freed with mem_free(). */
+MUST_CHECK enum status plan_sampling(struct sampling_rule **out, struct mapper_options *o,
+				     const struct settings *s, struct err *err);
+
+struct span_limits plan_limits(const struct settings *s);
 
 #endif /* CLI_PLAN_H */

@@ -136,8 +136,9 @@ static enum status open_queue(struct send *s, const struct send_options *o, stru
 		.path = s->path,
 		.max_bytes = o->queue ? o->queue->max_bytes : MEMORY_QUEUE_BYTES,
 		.min_free_bytes = o->queue ? o->queue->min_free_bytes : 0,
-		/* Files at rest can wait: nothing is dropped here. */
-		.full = QUEUE_BLOCK,
+		/* Files at rest can wait: nothing is dropped then. */
+		.full = o->may_drop && o->queue->full == SETTING_DROP_OLDEST ? QUEUE_DROP_OLDEST
+									     : QUEUE_BLOCK,
 		.destinations = names,
 		.n_destinations = s->n,
 		.tell = tell_queue,
@@ -166,7 +167,7 @@ enum status send_open(struct send **out, const struct send_options *o, struct er
 	st = open_transports(s, o, err);
 	if (!st)
 		st = open_queue(s, o, err);
-	if (!st)
+	if (!st && !o->own_signals)
 		st = catch_signals(s, err);
 	if (!st) {
 		set.queue = s->queue;
@@ -197,6 +198,21 @@ void send_close(struct send *s)
 		transport_close(s->transports[i]);
 	queue_close(s->queue);
 	mem_free(s);
+}
+
+void send_stop(struct send *s)
+{
+	__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
+	queue_stop(s->queue);
+}
+
+bool send_status(const struct send *s, size_t i, const char **shown, struct delivery_status *out)
+{
+	if (i >= s->n)
+		return false;
+	*shown = s->targets[i].shown;
+	delivery_status(s->delivery, i, out);
+	return true;
 }
 
 struct queue *send_queue(const struct send *s)
@@ -298,4 +314,21 @@ void send_report(const struct send *s, FILE *out)
 		if (stats->message[0])
 			fprintf(out, "  the receiver says: %s\n", stats->message);
 	}
+}
+
+void send_log_report(const struct send *s)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	char *line, *rest;
+
+	if (!out)
+		return;
+	send_report(s, out);
+	if (fclose(out))
+		return;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		log_info("%s", line + strspn(line, " "));
+	free(text); // NOLINT: open_memstream's
 }

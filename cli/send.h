@@ -2,8 +2,9 @@
  * send: the destinations of one run, from settings to the final account.
  *
  * Owns the queue, a transport per exporter and the threads between them; says on
- * stderr what a person should know meanwhile. SIGTERM and SIGINT ask it to stop:
- * send_stopped() is true from then on; a second one ends the program at once.
+ * stderr what a person should know meanwhile. SIGTERM and SIGINT (or its owner, who then
+ * takes care of signals) ask it to stop: send_stopped() is true from then on; a second
+ * one ends the program at once.
  */
 #ifndef CLI_SEND_H
 #define CLI_SEND_H
@@ -11,6 +12,7 @@
 #include <stdio.h>
 
 #include "config/settings.h"
+#include "exporter/delivery.h"
 #include "exporter/queue.h"
 
 struct send;
@@ -21,6 +23,8 @@ struct send_options {
 	const struct queue_config *queue; /* NULL: in memory */
 	uint64_t give_up_ns;		  /* of one batch; UINT64_MAX: never */
 	bool quiet;			  /* no word on retries */
+	bool own_signals;		  /* leave signals alone: send_stop() says when */
+	bool may_drop;			  /* queue->full counts: else it always waits for room */
 };
 
 /* On success *out is the caller's until send_close(), and the threads run. */
@@ -28,6 +32,10 @@ MUST_CHECK enum status send_open(struct send **out, const struct send_options *o
 
 struct queue *send_queue(const struct send *s);
 bool send_durable(const struct send *s);
+/* What a signal would do. */
+void send_stop(struct send *s);
+/* Destination i, from 0; false: there is no such. Any thread. */
+bool send_status(const struct send *s, size_t i, const char **shown, struct delivery_status *out);
 /* Was the program asked to stop? */
 bool send_stopped(void);
 /* Has every destination given up? */
@@ -40,8 +48,9 @@ bool send_given_up(const struct send *s);
  */
 bool send_finish(struct send *s);
 
-/* After send_finish(): who got how many, and where every span is. */
+/* After send_finish(): who got how many, and where every span is; to a file, or logged. */
 void send_report(const struct send *s, FILE *out);
+void send_log_report(const struct send *s);
 
 /* NULL is fine. */
 void send_close(struct send *s);

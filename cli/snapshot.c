@@ -33,6 +33,29 @@ static enum status hash_file(int fd, uint64_t hash[2], struct err *err)
 	return st;
 }
 
+enum status snapshot_place(int fd, struct queue_snapshot *out, struct err *err)
+{
+	struct stat s;
+
+	*out = (struct queue_snapshot){ 0 };
+	if (fstat(fd, &s))
+		return err_errno(err, "cannot look at it");
+	out->device = s.st_dev;
+	out->inode = s.st_ino;
+	out->size = (uint64_t)s.st_size;
+	out->mtime_ns = s.st_mtim.tv_sec * (int64_t)1000000000 + s.st_mtim.tv_nsec;
+	return ST_OK;
+}
+
+enum status snapshot_hash(int fd, struct queue_snapshot *out, struct err *err)
+{
+	enum status st = hash_file(fd, out->hash, err);
+
+	if (!st && lseek(fd, 0, SEEK_SET) != 0)
+		return err_errno(err, "cannot read it again");
+	return st;
+}
+
 enum status snapshot_identify(const char *path, struct queue_snapshot *out, struct err *err)
 {
 	struct stat s;
@@ -46,15 +69,9 @@ enum status snapshot_identify(const char *path, struct queue_snapshot *out, stru
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, "cannot open");
-	if (fstat(fd, &s)) {
-		close(fd);
-		return err_errno(err, "cannot look at it");
-	}
-	out->device = s.st_dev;
-	out->inode = s.st_ino;
-	out->size = (uint64_t)s.st_size;
-	out->mtime_ns = s.st_mtim.tv_sec * (int64_t)1000000000 + s.st_mtim.tv_nsec;
-	st = hash_file(fd, out->hash, err);
+	st = snapshot_place(fd, out, err);
+	if (!st)
+		st = hash_file(fd, out->hash, err);
 	close(fd);
 	return st;
 }

@@ -13,4 +13,9 @@
 MUST_CHECK enum status snapshot_identify(const char *path, struct queue_snapshot *out,
 					 struct err *err);
 
+/* Where an open file lies, without its hash. */
+MUST_CHECK enum status snapshot_place(int fd, struct queue_snapshot *out, struct err *err);
+/* The hash of all of its bytes; it is read again from its first one afterwards. */
+MUST_CHECK enum status snapshot_hash(int fd, struct queue_snapshot *out, struct err *err);
+
 #endif /* CLI_SNAPSHOT_H */

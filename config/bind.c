@@ -85,6 +85,13 @@ static enum status bind_scalar(struct binder *b, const struct key *k, const stru
 	struct setting_input in = { .text = n->text, .quoted = n->quoted, .origin = ORIGIN_FILE };
 	char expected[VALUE_EXPECTED_CHARS] = "one value";
 
+	/* A file is copied around, and read by many. */
+	if (n->kind == NODE_SCALAR && k->flags & KEY_SECRET && n->text.len &&
+	    !memmem(n->source.ptr, n->source.len, "${", 2))
+		return wrong(b, n->place,
+			     "a secret does not stand in the file: write ${VARIABLE}, "
+			     "or name its file in %s_file",
+			     strrchr(k->path, '.') + 1);
 	if (n->kind != NODE_SCALAR || !record_set(record, k, &in, expected))
 		return mismatch(b, k, n, expected);
 	return ST_OK;

@@ -28,6 +28,8 @@ enum setting_path { SETTING_PATH_TRACES, SETTING_PATH_APPEND, SETTING_PATH_AS_IS
 enum setting_encoding { SETTING_OTLP_JSON, SETTING_OTLP_PROTO };
 enum setting_format { SETTING_TEXT, SETTING_JSON };
 enum setting_full { SETTING_DROP_OLDEST, SETTING_BLOCK };
+enum setting_signal { SETTING_USR1, SETTING_USR2 };
+enum setting_after { SETTING_DELETE, SETTING_ARCHIVE, SETTING_KEEP };
 
 /* A name of the user's own with its value: an attribute or a header. */
 struct setting_pair {
@@ -61,6 +63,58 @@ struct service_settings {
 	const char *version;
 	const char *instance_id;
 	struct setting_pairs attributes; /* none of the four above */
+};
+
+/* Where traces come from: exactly one of the four. */
+struct source_settings {
+	struct setting_record record; /* first */
+	const char *name;
+	bool is_directory, is_pull, is_stream, is_push;
+	struct {
+		const char *path, *pattern;
+		uint64_t settle_ns;
+		enum setting_after after;
+		uint64_t archive_bytes; /* most of archive/, and of bad/ */
+	} directory;
+	struct {
+		const char *url;
+		uint64_t timeout_ns;
+	} pull;
+	struct {
+		const char *url;
+		uint64_t window_ns, max_bytes;
+	} stream;
+	struct {
+		const char *listen, *token, *token_file;
+		uint64_t max_bytes;
+	} push;
+};
+
+/* When to capture: exactly one condition. */
+struct trigger_settings {
+	struct setting_record record; /* first */
+	const char *name;
+	bool by_task, by_block, by_region, by_stop, by_runnable, by_log, by_metric, by_prometheus;
+	struct {
+		const char *name; /* a pattern */
+		uint64_t longer_than_ns;
+	} task, block, region, stop, runnable;
+	struct {
+		const char *category, *message; /* patterns */
+	} log;
+	struct {
+		const char *name;
+		double above;
+	} metric;
+	struct {
+		const char *url, *metric;
+		double above;
+		uint64_t every_ns;
+	} prometheus;
+	uint64_t every_ns;
+	enum setting_signal signal;
+	struct setting_texts capture; /* names of sources; none: all */
+	uint64_t delay_ns, cooldown_ns, max_per_hour;
 };
 
 /* One policy; what it has no condition for is met. */
@@ -148,6 +202,14 @@ struct settings {
 	struct setting_record record; /* first */
 	struct service_settings service;
 	struct {
+		struct source_settings *ptr;
+		size_t n;
+	} sources;
+	struct {
+		struct trigger_settings *ptr;
+		size_t n;
+	} triggers;
+	struct {
 		struct sampling_settings *ptr;
 		size_t n;
 	} sampling;
@@ -157,6 +219,10 @@ struct settings {
 		size_t n;
 	} exporters;
 	struct queue_config queue;
+	struct {
+		const char *listen; /* "": off */
+		const char *token, *token_file;
+	} admin;
 	struct {
 		enum log_level level;
 		enum setting_format format;
@@ -205,6 +271,20 @@ enum setting_origin settings_origin(const struct settings *s, const char *path);
  * "sources, queue" in `out`; returns how many. So a command warns of what it ignores.
  */
 size_t settings_unused(const struct settings *s, const char *unused, char *out, size_t cap);
+
+/*
+ * Put "FILE:LINE:COLUMN: key PATH: " in front of err's message, the place being that of
+ * `path` ("sources[1].push") in the file, or of what holds it; returns err->code.
+ */
+enum status settings_at(const struct settings *s, const char *path, struct err *err);
+
+/* Is all that two loads say of a section, or of one entry of a list, the same? */
+bool settings_same(const struct settings *a, const struct settings *b, const char *section);
+bool settings_same_entry(const char *list, const struct setting_record *a,
+			 const struct setting_record *b);
+
+/* Who set the key of an entry of a list, by its path in the table ("triggers[].every"). */
+enum setting_origin settings_entry_origin(const struct setting_record *record, const char *path);
 
 /* The tree of a top-level section of the file (config/node.h), or NULL. Borrowed. */
 const struct node *settings_section(const struct settings *s, const char *name);

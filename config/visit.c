@@ -55,6 +55,9 @@ static void visit_key(const struct visitor *v, const struct setting_record *reco
 
 	if (!k->offset || k->type == KEY_SECTION)
 		return;
+	/* One of several that was not chosen. */
+	if (k->flags & KEY_CHOICE && given->origin == ORIGIN_DEFAULT)
+		return;
 	if (k->type == KEY_TEXTS)
 		tell_texts(v, k, path, field, given);
 	else if (k->type == KEY_HEADERS || k->type == KEY_ATTRIBUTES)

@@ -117,6 +117,10 @@ void queue_abort(struct queue_entry *e);
 MUST_CHECK enum status queue_snapshot_done(struct queue *q, const struct queue_snapshot *s,
 					   bool *done, struct err *err);
 
+/* The same by device, inode, size and time alone: for a file whose bytes need no look. */
+MUST_CHECK enum status queue_file_done(struct queue *q, const struct queue_snapshot *s, bool *done,
+				       struct err *err);
+
 /*
  * Was this id committed before? Ids are forgotten after a day, or when MAX_SENT_IDS
  * newer ones came.

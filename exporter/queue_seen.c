@@ -22,6 +22,19 @@ enum status queue_snapshot_done(struct queue *q, const struct queue_snapshot *s,
 	return find(q, SQL_SNAPSHOT_FIND, db_step(q, SQL_SNAPSHOT_FIND, err, "b", hash), done, err);
 }
 
+enum status queue_file_done(struct queue *q, const struct queue_snapshot *s, bool *done,
+			    struct err *err)
+{
+	enum status st = queue_lock(q, err);
+	int rc;
+
+	if (st)
+		return st;
+	rc = db_step(q, SQL_FILE_FIND, err, "iiii", (int64_t)s->device, (int64_t)s->inode,
+		     (int64_t)s->size, s->mtime_ns);
+	return find(q, SQL_FILE_FIND, rc, done, err);
+}
+
 enum status queue_id_sent(struct queue *q, uint64_t id, bool *sent, struct err *err)
 {
 	enum status st = queue_lock(q, err);

@@ -27,6 +27,7 @@ static const char tables[] =
 	" inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
 	" done_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX snapshots_age ON snapshots (done_s);"
+	"CREATE INDEX snapshots_file ON snapshots (device, inode);"
 	"CREATE TABLE ids (id INTEGER PRIMARY KEY, sent_s INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX ids_age ON ids (sent_s);";
 
@@ -59,6 +60,8 @@ static const char *const sql[N_QUEUE_STMTS] = {
 	[SQL_SNAPSHOT_EXPIRE] = "DELETE FROM snapshots WHERE hash IN (SELECT hash FROM snapshots"
 				" ORDER BY done_s DESC LIMIT -1 OFFSET ?1)",
 	[SQL_SNAPSHOT_FIND] = "SELECT 1 FROM snapshots WHERE hash = ?1",
+	[SQL_FILE_FIND] = "SELECT 1 FROM snapshots WHERE device = ?1 AND inode = ?2 AND size = ?3"
+			  " AND mtime_ns = ?4",
 	[SQL_ID_ADD] = "INSERT OR REPLACE INTO ids VALUES (?1, ?2)",
 	[SQL_ID_EXPIRE] = "DELETE FROM ids WHERE sent_s < ?1",
 	[SQL_ID_CAP] = "DELETE FROM ids WHERE id IN (SELECT id FROM ids"

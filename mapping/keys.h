@@ -112,6 +112,12 @@
 	X(CAPTURE_GENERATIONS, "flightspan.capture.generations", "int", "the capture",             \
 	  "generations of the trace")                                                              \
 	X(CAPTURE_SOURCE, "flightspan.capture.source", "text", "the capture", "the file's name")   \
+	X(CAPTURE_TRIGGER, "flightspan.capture.trigger", "text", "the capture",                    \
+	  "name of the trigger that fired")                                                        \
+	X(CAPTURE_CAUSE, "flightspan.capture.cause", "text", "the capture",                        \
+	  "on what it fired, with the value; or the reason that a sender gave")                    \
+	X(CAPTURE_REQUEST, "flightspan.capture.traceparent", "text", "the capture",                \
+	  "the request that a sender says it is about")                                            \
 	X(CAPTURE_DAMAGE, "flightspan.capture.damage", "text", "the capture",                      \
 	  "what is wrong with the file")                                                           \
 	X(MESSAGE, "message", "text", "logs", "what was logged")

@@ -51,7 +51,9 @@ struct mapper_options {
 	 * Go 1.25); spans then say so.
 	 */
 	int64_t fallback_offset_ns;
-	struct slice source; /* what the capture came from, for people */
+	struct slice source;	     /* what the capture came from, for people */
+	struct slice trigger, cause; /* why it was taken, empty if unknown */
+	struct slice request;	     /* traceparent of the request that it is about, or empty */
 };
 
 /* The defaults of design section 4. */

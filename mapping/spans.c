@@ -221,6 +221,12 @@ static void add_capture(struct attrs *a, const struct mapper *m)
 	attrs_int(a, KEY_CAPTURE_GENERATIONS, (int64_t)m->sum.generations);
 	if (m->opt.source.len)
 		attrs_str(a, KEY_CAPTURE_SOURCE, m->opt.source);
+	if (m->opt.trigger.len)
+		attrs_str(a, KEY_CAPTURE_TRIGGER, m->opt.trigger);
+	if (m->opt.cause.len)
+		attrs_str(a, KEY_CAPTURE_CAUSE, m->opt.cause);
+	if (m->opt.request.len)
+		attrs_str(a, KEY_CAPTURE_REQUEST, m->opt.request);
 	if (m->damage[0])
 		attrs_str(a, KEY_CAPTURE_DAMAGE, slice_str(m->damage));
 }

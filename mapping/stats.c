@@ -5,6 +5,11 @@
 
 #define NS_PER_SEC 1000000000u
 
+size_t stats_note_bytes(void)
+{
+	return sizeof(struct stats_go);
+}
+
 struct stats *stats_new(void)
 {
 	struct stats *s = mem_zalloc(sizeof(*s));
@@ -16,11 +21,9 @@ struct stats *stats_new(void)
 	stats_rows_init(&s->report.tasks, MAX_STATS_TYPES, "task types");
 	stats_rows_init(&s->report.regions, MAX_STATS_TYPES, "region types");
 	stats_rows_init(&s->report.stw, MAX_STATS_REASONS, "kinds of stop");
-	map_init(&s->goroutines, MAX_GOROUTINES, "goroutines");
 	map_init(&s->tasks, MAX_OPEN_TASKS, "open tasks");
 	map_init(&s->procs, MAX_PROCS, "procs");
 	map_init(&s->threads, MAX_THREADS, "threads");
-	pool_init(&s->go_pool, sizeof(struct stats_go), MAX_GOROUTINES, "goroutines");
 	pool_init(&s->task_pool, sizeof(struct stats_task), MAX_OPEN_TASKS, "open tasks");
 	pool_init(&s->region_pool, sizeof(struct stats_region), MAX_OPEN_REGIONS, "open regions");
 	pool_init(&s->proc_pool, sizeof(struct stats_proc), MAX_PROCS, "procs");
@@ -50,11 +53,10 @@ void stats_free(struct stats *s)
 	dist_release(&r->mark_assist);
 	dist_release(&r->sweep);
 	dist_release(&r->all_stw);
-	map_release(&s->goroutines);
+	mem_free((void *)s->alive);
 	map_release(&s->tasks);
 	map_release(&s->procs);
 	map_release(&s->threads);
-	pool_release(&s->go_pool);
 	pool_release(&s->task_pool);
 	pool_release(&s->region_pool);
 	pool_release(&s->proc_pool);
@@ -66,9 +68,20 @@ const struct stats_report *stats_report(const struct stats *s)
 	return &s->report;
 }
 
-enum status stats_row_of(struct stats_rows *t, const struct event *ev, uint64_t id,
-			 struct slice (*text)(const struct event *), struct stats_row **out,
-			 struct err *err)
+/* Of what a failure leaves out, nothing is counted. */
+enum status stats_settle(struct stats *s, struct err *err)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; !st && i < s->n_later; i++)
+		st = dist_add(s->later[i].dist, s->later[i].ns, err);
+	s->n_later = 0;
+	return st;
+}
+
+enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,
+			  struct slice (*text)(const struct event *), struct stats_row **out,
+			  struct err *err)
 {
 	*out = stats_rows_get(t, id);
 	return *out ? ST_OK : stats_rows_put(t, id, text(ev), out, err);
@@ -103,6 +116,9 @@ static void new_generation(struct stats *s, const struct event *ev)
 {
 	struct stats_report *r = &s->report;
 
+	/* Every trace begins with such an event. */
+	if (r->by_kind[EVENT_SYNC] == 1)
+		r->first_ns = ev->time;
 	stats_stacks_new_generation(&s->stacks);
 	stats_rows_new_generation(&r->blocks);
 	stats_rows_new_generation(&r->tasks);
@@ -157,8 +173,6 @@ enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
 {
 	struct stats_report *r = &s->report;
 
-	if (UNLIKELY(!r->n_events++))
-		r->first_ns = ev->time;
 	r->last_ns = ev->time;
 	r->by_kind[ev->kind < N_EVENT_KINDS ? ev->kind : EVENT_BAD]++;
 	if (ev->m != s->last_thread) {
@@ -185,8 +199,10 @@ static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *
 enum status stats_finish(struct stats *s, struct err *err)
 {
 	struct stats_report *r = &s->report;
-	enum status st;
+	enum status st = stats_settle(s, err);
 
+	for (size_t i = 0; i < N_EVENT_KINDS; i++)
+		r->n_events += r->by_kind[i];
 	stats_go_finish(s);
 	stats_tasks_finish(s);
 	stats_ranges_finish(s);
@@ -194,7 +210,8 @@ enum status stats_finish(struct stats *s, struct err *err)
 	r->n_stacks = s->stacks.by_text.n;
 	r->n_top = stats_stacks_top(&s->stacks, r->top, STATS_TOP_STACKS);
 	r->other_stacks = &s->stacks.rest;
-	st = sum_rows(&r->blocks, &r->all_blocks, err);
+	if (!st)
+		st = sum_rows(&r->blocks, &r->all_blocks, err);
 	if (!st)
 		st = sum_rows(&r->stw, &r->all_stw, err);
 	if (!st)

@@ -80,6 +80,8 @@ struct stats;
 
 /* NULL: out of memory. */
 struct stats *stats_new(void);
+/* What it wants noted of each goroutine: reader_take_notes(). */
+size_t stats_note_bytes(void);
 void stats_free(struct stats *s);
 
 /* Take the next event in; nothing of it stays borrowed. A failure may lose a part of it. */

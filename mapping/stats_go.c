@@ -1,19 +1,7 @@
 /* Goroutines: states, blocks, system calls, scheduling latency. */
+#include "base/limits.h"
+#include "base/mem.h"
 #include "mapping/stats_state.h"
-
-static struct stats_go **few(struct stats *s, int64_t id)
-{
-	return &s->few[(uint64_t)id % STATS_FEW];
-}
-
-struct stats_go *stats_go_find_far(struct stats *s, int64_t id)
-{
-	struct stats_go *g = map_get(&s->goroutines, (uint64_t)id);
-
-	if (g)
-		*few(s, id) = g;
-	return g;
-}
 
 /* The first of a coroutine switch's three events keeps its type. */
 static bool is_switch(const struct event *ev)
@@ -21,26 +9,20 @@ static bool is_switch(const struct event *ev)
 	return ev->wire == EV_GO_SWITCH || ev->wire == EV_GO_SWITCH_DESTROY;
 }
 
-static enum status add_go(struct stats *s, const struct event *ev, struct stats_go **out,
+static enum status add_go(struct stats *s, const struct event *ev, struct stats_go *g,
 			  struct err *err)
 {
-	struct stats_go *g = pool_get(&s->go_pool, err);
-	enum status st;
+	enum status st = mem_grow((void **)&s->alive, &s->cap_alive, s->n_alive + 1,
+				  sizeof(struct stats_go *), MAX_GOROUTINES, "goroutines", err);
 
-	if (!g)
-		return err->code;
-	st = map_put(&s->goroutines, (uint64_t)ev->id, g, err);
-	if (st) {
-		pool_put(&s->go_pool, g);
+	if (st)
 		return st;
-	}
-	g->id = ev->id;
+	g->slot = (uint32_t)s->n_alive;
+	s->alive[s->n_alive++] = g;
 	g->cut = ev->from != GO_NOT_EXIST;
 	g->since = g->cut ? s->report.first_ns : ev->time;
 	g->state = ev->from == GO_UNDETERMINED ? ev->to : ev->from;
 	s->report.goroutines_seen++;
-	*few(s, g->id) = g;
-	*out = g;
 	return ST_OK;
 }
 
@@ -76,7 +58,7 @@ static enum status leave(struct stats *s, struct stats_go *g, int64_t now, struc
 		if (ns > at->max_ns)
 			at->max_ns = ns;
 	}
-	return dist_add(g->dist, ns, err);
+	return stats_add(s, g->dist, ns, err);
 }
 
 static struct slice reason_of(const struct event *ev)
@@ -131,22 +113,20 @@ static void end_go(struct stats *s, struct stats_go *g, int64_t now)
 {
 	stats_regions_cut(s, g, now);
 	stats_ranges_cut(s, g, now);
-	map_del(&s->goroutines, (uint64_t)g->id);
-	if (*few(s, g->id) == g)
-		*few(s, g->id) = NULL;
-	pool_put(&s->go_pool, g);
+	s->alive[g->slot] = s->alive[--s->n_alive];
+	s->alive[g->slot]->slot = g->slot;
+	g->state = GO_UNDETERMINED;
 }
 
 enum status stats_transition(struct stats *s, const struct event *ev, struct err *err)
 {
-	struct stats_go *g;
+	struct stats_go *g = ev->notes;
 	enum status st;
 
 	if (ev->resource != RESOURCE_GOROUTINE || ev->from >= N_GO_STATES || ev->to >= N_GO_STATES)
 		return ST_OK;
-	g = stats_go_find(s, ev->id);
-	if (!g) {
-		st = add_go(s, ev, &g, err);
+	if (UNLIKELY(g->state == GO_UNDETERMINED)) {
+		st = add_go(s, ev, g, err);
 		if (st)
 			return st;
 	}
@@ -181,12 +161,9 @@ static void cut_stay(struct stats *s, struct stats_go *g)
 
 void stats_go_finish(struct stats *s)
 {
-	struct map_slot *slot;
-	size_t at = 0;
-
-	s->report.goroutines_alive = s->goroutines.n;
-	while ((slot = map_next(&s->goroutines, &at))) {
-		struct stats_go *g = slot->val;
+	s->report.goroutines_alive = s->n_alive;
+	for (size_t i = 0; i < s->n_alive; i++) {
+		struct stats_go *g = s->alive[i];
 
 		cut_stay(s, g);
 		stats_regions_cut(s, g, s->report.last_ns);

@@ -27,7 +27,7 @@ static enum status step(struct stats *s, struct stats_range *range, struct dist 
 		return ST_OK;
 	default:
 		if (range->edge == EDGE_WHOLE) {
-			st = dist_add(d, stats_ns(range->since, ev->time), err);
+			st = stats_add(s, d, stats_ns(range->since, ev->time), err);
 			range->edge = EDGE_CLOSED;
 		}
 		cut_range(range, d, ev->time);
@@ -84,11 +84,11 @@ enum status stats_range(struct stats *s, const struct event *ev, struct err *err
 	case EV_GC_MARK_ASSIST_ACTIVE:
 	case EV_GC_MARK_ASSIST_BEGIN:
 	case EV_GC_MARK_ASSIST_END:
-		g = stats_go_find(s, ev->id);
+		g = stats_go_of(ev);
 		return g ? step(s, &g->assist, &s->report.mark_assist, ev, err) : ST_OK;
 	case EV_STW_BEGIN:
 	case EV_STW_END:
-		g = stats_go_find(s, ev->id);
+		g = stats_go_of(ev);
 		return g ? stop_the_world(s, g, ev, err) : ST_OK;
 	default:
 		return ST_OK;

@@ -14,7 +14,7 @@
 #include "base/slice.h"
 #include "mapping/dist.h"
 
-#define STATS_LOW_IDS 64u
+#define STATS_LOW_IDS 1024u
 
 struct stats_row {
 	struct slice name; /* any bytes */

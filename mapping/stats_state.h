@@ -1,8 +1,8 @@
 /*
  * stats_state: what is open while stats are taken; for mapping/stats*.c only.
  *
- * Goroutines, tasks, regions and procs live in pools and are found by id. The
- * few goroutines a program keeps busy are found in a small table first.
+ * Goroutines are what the reader keeps as notes; tasks, regions and procs live in
+ * pools and are found by id.
  */
 #ifndef MAPPING_STATS_STATE_H
 #define MAPPING_STATS_STATE_H
@@ -34,13 +34,14 @@ struct stats_task {
 	int64_t since;
 };
 
+/* The notes of a goroutine; what every transition touches comes first. */
 struct stats_go {
-	int64_t id;
 	int64_t since;		      /* in this state */
-	uint8_t state;		      /* enum go_state */
-	bool cut;		      /* it was in this state before the trace */
 	struct dist *dist;	      /* where the stay counts, if it ends; NULL: nowhere */
 	struct stats_stack *stack;    /* where it blocked; NULL: it does not */
+	uint8_t state;		      /* enum go_state; undetermined: not seen yet */
+	bool cut;		      /* it was in this state before the trace */
+	uint32_t slot;		      /* its place in `alive` */
 	struct stats_region *regions; /* open, innermost first */
 	struct stats_range assist, stw;
 	struct stats_row *stw_kind;
@@ -50,16 +51,29 @@ struct stats_proc {
 	struct stats_range sweep;
 };
 
-#define STATS_FEW 512u
 #define STATS_FEW_THREADS 256u
+#define STATS_LATER 256u
+
+/* An interval that a distribution has yet to take in. */
+struct stats_later {
+	struct dist *dist;
+	uint64_t ns;
+};
 
 struct stats {
 	struct stats_report report;
 	struct stats_stacks stacks;
-	struct map goroutines, tasks, procs, threads;
-	struct pool go_pool, task_pool, region_pool, proc_pool;
+	struct stats_go **alive; /* all goroutines, in no order; the reader's */
+	size_t n_alive, cap_alive;
+	struct map tasks, procs, threads;
+	struct pool task_pool, region_pool, proc_pool;
 	struct stats_range gc;
-	struct stats_go *few[STATS_FEW];	/* by id modulo; NULL or in goroutines */
+	/*
+	 * Distributions are scattered in memory: many additions in a row wait for it at the
+	 * same time, one for each event would wait alone.
+	 */
+	struct stats_later later[STATS_LATER];
+	size_t n_later;
 	int64_t last_thread;			/* of the event before, counted already */
 	int64_t few_threads[STATS_FEW_THREADS]; /* the same by id modulo */
 };
@@ -69,22 +83,42 @@ static inline uint64_t stats_ns(int64_t since, int64_t until)
 	return (uint64_t)until - (uint64_t)since;
 }
 
-/* The row of a string of the event's generation; `text` is asked only if the id is new. */
-MUST_CHECK enum status stats_row_of(struct stats_rows *t, const struct event *ev, uint64_t id,
-				    struct slice (*text)(const struct event *),
-				    struct stats_row **out, struct err *err);
+MUST_CHECK enum status stats_settle(struct stats *s, struct err *err);
 
-/* stats_go.c */
-struct stats_go *stats_go_find_far(struct stats *s, int64_t id);
-
-/* NULL: not known. */
-static inline struct stats_go *stats_go_find(struct stats *s, int64_t id)
+/* dist_add(), now or soon. */
+MUST_CHECK static inline enum status stats_add(struct stats *s, struct dist *d, uint64_t ns,
+					       struct err *err)
 {
-	struct stats_go *g = s->few[(uint64_t)id % STATS_FEW];
-
-	return g && g->id == id ? g : stats_go_find_far(s, id);
+	s->later[s->n_later++] = (struct stats_later){ d, ns };
+	return LIKELY(s->n_later < STATS_LATER) ? ST_OK : stats_settle(s, err);
 }
 
+enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,
+			  struct slice (*text)(const struct event *), struct stats_row **out,
+			  struct err *err);
+
+/* The row of a string of the event's generation; `text` is asked only if the id is new. */
+MUST_CHECK static inline enum status stats_row_of(struct stats_rows *t, const struct event *ev,
+						  uint64_t id,
+						  struct slice (*text)(const struct event *),
+						  struct stats_row **out, struct err *err)
+{
+	if (LIKELY(id < STATS_LOW_IDS && t->low[id])) {
+		*out = t->low[id];
+		return ST_OK;
+	}
+	return stats_far_row(t, ev, id, text, out, err);
+}
+
+/* The goroutine of a region or range; NULL: it has not been seen in any state. */
+static inline struct stats_go *stats_go_of(const struct event *ev)
+{
+	struct stats_go *g = ev->notes;
+
+	return g->state != GO_UNDETERMINED ? g : NULL;
+}
+
+/* stats_go.c */
 MUST_CHECK enum status stats_transition(struct stats *s, const struct event *ev, struct err *err);
 /* The trace is over: count what is open as cut. */
 void stats_go_finish(struct stats *s);

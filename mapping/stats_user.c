@@ -13,7 +13,7 @@ enum status stats_task_begin(struct stats *s, const struct event *ev, struct err
 		/* No reader hands out a second begin; if one does, the first has no end. */
 		dist_add_cut(&t->row->dist, stats_ns(t->since, ev->time));
 	} else {
-		t = pool_get(&s->task_pool, err);
+		t = pool_take(&s->task_pool, err);
 		if (!t)
 			return err->code;
 		st = map_put(&s->tasks, event_task(ev), t, err);
@@ -35,7 +35,7 @@ enum status stats_task_end(struct stats *s, const struct event *ev, struct err *
 		s->report.unmatched_task_ends++;
 		return ST_OK;
 	}
-	st = dist_add(&t->row->dist, stats_ns(t->since, ev->time), err);
+	st = stats_add(s, &t->row->dist, stats_ns(t->since, ev->time), err);
 	pool_put(&s->task_pool, t);
 	return st;
 }
@@ -54,7 +54,7 @@ void stats_tasks_finish(struct stats *s)
 
 enum status stats_region_begin(struct stats *s, const struct event *ev, struct err *err)
 {
-	struct stats_go *g = stats_go_find(s, ev->g);
+	struct stats_go *g = stats_go_of(ev);
 	struct stats_region *region;
 	struct stats_row *row;
 	enum status st;
@@ -64,7 +64,7 @@ enum status stats_region_begin(struct stats *s, const struct event *ev, struct e
 	st = stats_row_of(&s->report.regions, ev, ev->args[1], event_name, &row, err);
 	if (st)
 		return st;
-	region = pool_get(&s->region_pool, err);
+	region = pool_take(&s->region_pool, err);
 	if (!region)
 		return err->code;
 	*region = (struct stats_region){ g->regions, row, ev->time };
@@ -74,7 +74,7 @@ enum status stats_region_begin(struct stats *s, const struct event *ev, struct e
 
 enum status stats_region_end(struct stats *s, const struct event *ev, struct err *err)
 {
-	struct stats_go *g = stats_go_find(s, ev->g);
+	struct stats_go *g = stats_go_of(ev);
 	struct stats_region *region = g ? g->regions : NULL;
 	struct stats_row *row;
 	enum status st;
@@ -87,7 +87,7 @@ enum status stats_region_end(struct stats *s, const struct event *ev, struct err
 		return st;
 	}
 	g->regions = region->outer;
-	st = dist_add(&region->row->dist, stats_ns(region->since, ev->time), err);
+	st = stats_add(s, &region->row->dist, stats_ns(region->since, ev->time), err);
 	pool_put(&s->region_pool, region);
 	return st;
 }

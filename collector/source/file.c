@@ -59,18 +59,26 @@ static enum status inspect(struct file_source *f, struct err *err)
 
 struct file_source *file_source_open(const char *path, struct err *err)
 {
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+
+	if (fd < 0) {
+		err_errno(err, "cannot open");
+		return NULL;
+	}
+	return file_source_open_fd(fd, err);
+}
+
+struct file_source *file_source_open_fd(int fd, struct err *err)
+{
 	struct file_source *f = mem_zalloc(sizeof(*f));
 
 	if (!f) {
 		err_nomem(err, "a file");
+		if (fd > STDIN_FILENO)
+			close(fd);
 		return NULL;
 	}
-	f->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-	if (f->fd < 0) {
-		err_errno(err, "cannot open");
-		mem_free(f);
-		return NULL;
-	}
+	f->fd = fd;
 	f->raw = mem_alloc(RAW_BYTES);
 	if (!f->raw)
 		err_nomem(err, "a file buffer");

@@ -15,6 +15,8 @@ struct file_source;
 
 /* Open `path`, "-" being standard input. NULL: err tells, without the path. */
 struct file_source *file_source_open(const char *path, struct err *err);
+/* The same of an open file, from its first byte on; closed with the source, also on failure. */
+struct file_source *file_source_open_fd(int fd, struct err *err);
 void file_source_close(struct file_source *f);
 
 /* The decompressed bytes; valid until file_source_close(). */

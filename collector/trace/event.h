@@ -87,6 +87,11 @@ struct event {
 		const struct clock_snapshot *snapshot; /* of a sync event; may be NULL */
 	};
 	const struct tables *tables; /* NULL in the sync event that ends the trace */
+	/*
+	 * What reader_take_notes() asked for: bytes of the goroutine that a transition or
+	 * range is about, or that a region is on. Of no meaning in other events.
+	 */
+	void *notes;
 };
 
 /*

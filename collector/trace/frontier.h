@@ -28,6 +28,25 @@ static inline struct stream *frontier_at(const struct frontier *f, size_t i)
 MUST_CHECK enum status frontier_add(struct frontier *f, struct stream *s, struct err *err);
 /* The stream at i holds another event now. */
 void frontier_update(struct frontier *f, size_t i);
+/* frontier_update() of the first stream, which goes on at that time. */
+HOT void frontier_sink(struct frontier *f, int64_t time)
+{
+	struct timed t = { time, f->heap[0].item };
+	struct timed *h = f->heap;
+	size_t i = 0, least = 1;
+
+	while (least < f->n) {
+		if (least + 1 < f->n && h[least + 1].time < h[least].time)
+			least++;
+		if (h[least].time >= time)
+			break;
+		h[i] = h[least];
+		i = least;
+		least = 2 * i + 1;
+	}
+	h[i] = t;
+}
+
 /*
  * The time up to which the first stream stays the first: as long as its next
  * event is not later, frontier_update(f, 0) would change nothing but the time.

@@ -43,6 +43,14 @@ struct order *order_new(void)
 	return o;
 }
 
+void order_take_notes(struct order *o, size_t bytes)
+{
+	/* Whole lines of the cache: two where both parts fit. */
+	size_t size = (sizeof(struct order_g) + bytes + 63) / 64 * 64;
+
+	pool_init(&o->g_pool, size, MAX_GOROUTINES, "goroutines");
+}
+
 static void release_regions(struct order_g *g)
 {
 	for (size_t i = 0; i < g->n_regions; i++)
@@ -234,6 +242,15 @@ struct event *emit_extra(struct order *o, const struct stream *s, enum wire_type
 	e->id = id;
 	memset(e->args, 0, sizeof(e->args));
 	e->tables = s->ev->tables;
+	return e;
+}
+
+struct event *emit_extra_go(struct order *o, const struct stream *s, enum wire_type type,
+			    struct order_g *g)
+{
+	struct event *e = emit_extra(o, s, type, g->id);
+
+	e->notes = g->notes;
 	return e;
 }
 

@@ -28,6 +28,9 @@ enum advance {
 struct order *order_new(void);
 void order_free(struct order *o);
 
+/* Before any event: room for reader_take_notes(). */
+void order_take_notes(struct order *o, size_t bytes);
+
 /* Events of this generation are offered from now on. */
 void order_begin_generation(struct order *o, uint64_t gen, const struct tables *tables);
 /* Copy what outlives the generation, before its bytes go. */

@@ -29,6 +29,7 @@ enum advance on_go_create(struct order *o, struct stream *s, struct err *err)
 	int64_t id = (int64_t)s->ev->args[0];
 	bool blocked = s->ev->wire == EV_GO_CREATE_BLOCKED;
 	const struct order_g *creator;
+	struct order_g *g;
 
 	if (!has_context(s, MUST, MUST, MAY))
 		return lacks_context(s, err, MUST, MUST, MAY);
@@ -37,9 +38,8 @@ enum advance on_go_create(struct order *o, struct stream *s, struct err *err)
 		return broken(s, err, "goroutine %" PRId64 " is not running", s->state->g);
 	if (find_g(o, id))
 		return exists_already(s, id, err);
-	if (!add_g(o, id, blocked ? G_WAITING : G_RUNNABLE, err))
-		return BROKEN;
-	return emit_transition(s, id);
+	g = add_g(o, id, blocked ? G_WAITING : G_RUNNABLE, err);
+	return g ? emit_go(s, g) : BROKEN;
 }
 
 /* A C thread enters Go. */
@@ -55,7 +55,7 @@ enum advance on_go_create_syscall(struct order *o, struct stream *s, struct err 
 	g = add_g(o, id, G_SYSCALL, err);
 	if (!g)
 		return BROKEN;
-	emit_transition(s, id);
+	emit_go(s, g);
 	bind_g(s->state, g);
 	return ADVANCED;
 }
@@ -71,7 +71,7 @@ enum advance on_go_start(struct order *o, struct stream *s, struct err *err)
 		return lacks_context(s, err, MUST, MUST, NONE);
 	g->status = G_RUNNING;
 	g->seq.n = s->ev->args[1];
-	emit_transition(s, id);
+	emit_go(s, g);
 	bind_g(s->state, g);
 	return ADVANCED;
 }
@@ -86,7 +86,7 @@ enum advance on_go_stop_exec(struct order *o, struct stream *s, struct err *err)
 	g = current_g(o, s->state);
 	if (!g || g->status != G_RUNNING)
 		return not_in(s, g, G_RUNNING, err);
-	emit_transition(s, s->state->g);
+	emit_go(s, g);
 	s->state->g = NO_GOROUTINE;
 	if (s->ev->wire == EV_GO_STOP)
 		g->status = G_RUNNABLE;
@@ -108,7 +108,7 @@ enum advance on_go_unblock(struct order *o, struct stream *s, struct err *err)
 		return MUST_WAIT;
 	g->status = G_RUNNABLE;
 	g->seq.n = s->ev->args[1];
-	return emit_transition(s, id);
+	return emit_go(s, g);
 }
 
 /* One recorded event, three public ones: unblock next, stop current, start next. */
@@ -128,15 +128,15 @@ enum advance on_go_switch(struct order *o, struct stream *s, struct err *err)
 	next = find_g(o, id);
 	if (!next || next->status != G_WAITING || !succeeds(o, s->ev->args[1], next->seq))
 		return MUST_WAIT;
-	e = emit_extra(o, s, s->ev->wire, id);
+	e = emit_extra_go(o, s, s->ev->wire, next);
 	memcpy(e->args, s->ev->args, sizeof(e->args));
-	(void)emit_extra(o, s, destroy ? EV_GO_DESTROY : EV_GO_BLOCK, m->g);
+	(void)emit_extra_go(o, s, destroy ? EV_GO_DESTROY : EV_GO_BLOCK, current);
 	if (destroy)
 		remove_g(o, current);
 	else
 		current->status = G_WAITING;
 	m->g = NO_GOROUTINE;
-	e = emit_extra(o, s, EV_GO_START, id);
+	e = emit_extra_go(o, s, EV_GO_START, next);
 	e->args[0] = s->ev->args[0];
 	e->args[1] = s->ev->args[1];
 	next->status = G_RUNNING;
@@ -167,7 +167,7 @@ enum advance on_syscall_begin(struct order *o, struct stream *s, struct err *err
 	g->status = G_SYSCALL;
 	p->status = P_SYSCALL;
 	p->seq.n = s->ev->args[0];
-	return emit_transition(s, s->state->g);
+	return emit_go(s, g);
 }
 
 enum advance on_syscall_end(struct order *o, struct stream *s, struct err *err)
@@ -185,7 +185,7 @@ enum advance on_syscall_end(struct order *o, struct stream *s, struct err *err)
 		return broken(s, err, "proc %" PRId64 " is not in a syscall", s->state->p);
 	g->status = G_RUNNING;
 	p->status = P_RUNNING;
-	return emit_transition(s, s->state->g);
+	return emit_go(s, g);
 }
 
 /* Held back as long as the thread has a P that it must lose first (section 5.5). */
@@ -208,7 +208,7 @@ enum advance on_syscall_end_blocked(struct order *o, struct stream *s, struct er
 	if (!g || g->status != G_SYSCALL)
 		return not_in(s, g, G_SYSCALL, err);
 	g->status = G_RUNNABLE;
-	emit_transition(s, m->g);
+	emit_go(s, g);
 	m->g = NO_GOROUTINE;
 	return ADVANCED;
 }
@@ -220,7 +220,6 @@ enum advance on_syscall_end_blocked(struct order *o, struct stream *s, struct er
 enum advance on_go_destroy_syscall(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_m *m = s->state;
-	int64_t id = m->g;
 	struct order_g *g;
 
 	if (!has_context(s, MUST, MAY, MUST))
@@ -236,7 +235,7 @@ enum advance on_go_destroy_syscall(struct order *o, struct stream *s, struct err
 		p->status = P_SYSCALL_ABANDONED;
 		emit_extra(o, s, EV_PROC_STEAL, m->p)->args[0] = (uint64_t)m->p;
 	}
-	emit_extra(o, s, EV_GO_DESTROY_SYSCALL, id);
+	emit_extra_go(o, s, EV_GO_DESTROY_SYSCALL, g);
 	m->p = NO_PROC;
 	m->g = NO_GOROUTINE;
 	remove_g(o, g);
@@ -305,6 +304,7 @@ enum advance on_go_status(struct order *o, struct stream *s, struct err *err)
 		g = add_g(o, id, (enum g_status)status, err);
 	if (!g)
 		return BROKEN;
+	e->notes = g->notes;
 	g->seq = (struct seq){ o->gen, 0 };
 	if (status == G_RUNNING)
 		bind_g(s->state, g);

@@ -24,7 +24,7 @@ enum advance on_proc_start(struct order *o, struct stream *s, struct err *err)
 		return lacks_context(s, err, MUST, NONE, MAY);
 	p->status = P_RUNNING;
 	p->seq.n = s->ev->args[1];
-	emit_transition(s, id);
+	emit_proc(s, id);
 	bind_p(s->state, p);
 	return ADVANCED;
 }
@@ -40,7 +40,7 @@ enum advance on_proc_stop(struct order *o, struct stream *s, struct err *err)
 	if (!has_context(s, MUST, MUST, MAY))
 		return lacks_context(s, err, MUST, MUST, MAY);
 	p->status = P_IDLE;
-	emit_transition(s, p->id);
+	emit_proc(s, p->id);
 	s->state->p = NO_PROC;
 	return ADVANCED;
 }
@@ -84,7 +84,7 @@ enum advance on_proc_steal(struct order *o, struct stream *s, struct err *err)
 		return MUST_WAIT;
 	if (!has_context(s, MUST, MAY, MAY))
 		return lacks_context(s, err, MUST, MAY, MAY);
-	emit_transition(s, id);
+	emit_proc(s, id);
 	if (p->status == P_SYSCALL_ABANDONED) {
 		/* Who had it is lost, and publicly it was idle already. */
 		s->ev->from = PROC_IDLE;

@@ -55,6 +55,8 @@ struct order_g {
 	struct open_region *regions;
 	size_t n_regions, cap_regions;
 	struct ranges ranges;
+	/* What the reader's caller wants to know of it: reader_take_notes(). */
+	uint64_t notes[];
 };
 
 struct order_p {
@@ -134,15 +136,26 @@ static inline struct event *emit(const struct stream *s)
 	return e;
 }
 
-/* A transition whose states are those that its type implies. */
-static inline enum advance emit_transition(const struct stream *s, int64_t id)
+/* Transitions whose states are those that their type implies. */
+static inline enum advance emit_proc(const struct stream *s, int64_t id)
 {
 	emit(s)->id = id;
 	return ADVANCED;
 }
 
+static inline enum advance emit_go(const struct stream *s, struct order_g *g)
+{
+	struct event *e = emit(s);
+
+	e->id = g->id;
+	e->notes = g->notes;
+	return ADVANCED;
+}
+
 /* One of several events that a recorded one means; in the context of that one. */
 struct event *emit_extra(struct order *o, const struct stream *s, enum wire_type type, int64_t id);
+struct event *emit_extra_go(struct order *o, const struct stream *s, enum wire_type type,
+			    struct order_g *g);
 
 COLD struct order_g *find_far_g(struct order *o, int64_t id);
 

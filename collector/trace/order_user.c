@@ -90,7 +90,7 @@ enum advance on_go_range_begin(struct order *o, struct stream *s, struct err *er
 	g = current_g(o, s->state);
 	if (!g)
 		return no_goroutine(s, s->state->g, err);
-	emit(s)->id = s->state->g;
+	emit_go(s, g);
 	return begin_range(s, &g->ranges, s->ev->wire == EV_STW_BEGIN ? s->ev->args[0] : 0, err);
 }
 
@@ -106,7 +106,7 @@ enum advance on_go_range_end(struct order *o, struct stream *s, struct err *err)
 		return no_goroutine(s, s->state->g, err);
 	if (end_range(s, &g->ranges, &desc, err) != ADVANCED)
 		return BROKEN;
-	emit(s)->id = s->state->g;
+	emit_go(s, g);
 	if (s->ev->wire != EV_STW_END)
 		return ADVANCED;
 	if (!tables_may_name(o->tables, desc))
@@ -123,7 +123,7 @@ enum advance on_go_range_active(struct order *o, struct stream *s, struct err *e
 
 	if (!g)
 		return no_goroutine(s, id, err);
-	emit(s)->id = id;
+	emit_go(s, g);
 	return confirm_range(o, s, &g->ranges, err);
 }
 
@@ -216,11 +216,11 @@ enum advance on_gc_end(struct order *o, struct stream *s, struct err *err)
 
 static struct order_task *new_task(struct order *o, uint64_t id, struct err *err)
 {
-	struct order_task *t = pool_get(&o->task_pool, err);
+	struct order_task *t = pool_take(&o->task_pool, err);
 
 	if (!t)
 		return NULL;
-	t->id = id;
+	*t = (struct order_task){ .id = id };
 	if (map_put(&o->tasks, id, t, err)) {
 		pool_put(&o->task_pool, t);
 		return NULL;
@@ -299,7 +299,7 @@ enum advance on_region_begin(struct order *o, struct stream *s, struct err *err)
 	    mem_grow((void **)&g->regions, &g->cap_regions, g->n_regions + 1, sizeof(*g->regions),
 		     MAX_REGION_DEPTH, "nested regions", err))
 		return BROKEN;
-	emit(s);
+	emit(s)->notes = g->notes;
 	g->regions[g->n_regions++] = (struct open_region){
 		.task = s->ev->args[0],
 		.name.id = s->ev->args[1],
@@ -321,7 +321,7 @@ enum advance on_region_end(struct order *o, struct stream *s, struct err *err)
 
 	if (!g)
 		return BROKEN;
-	emit(s);
+	emit(s)->notes = g->notes;
 	/* An empty stack is fine: the region began before the trace. */
 	if (!g->n_regions)
 		return ADVANCED;

@@ -24,8 +24,9 @@ struct reader {
 	struct frontier frontier;
 	struct stream *streams; /* one per thread of the generation */
 	size_t cap_streams;
-	size_t next_sample; /* of gen.samples */
-	int64_t last_time;  /* of the last event handed out */
+	size_t next_sample;  /* of gen.samples */
+	int64_t sample_time; /* its time; INT64_MAX: there is none */
+	int64_t last_time;   /* of the last event handed out */
 	uint64_t n_syncs, n_generations;
 	/*
 	 * The frontier's first stream, and the time up to which it stays that and no
@@ -59,6 +60,11 @@ uint64_t reader_generations(const struct reader *r)
 void reader_salvage(struct reader *r)
 {
 	r->gen.salvage = true;
+}
+
+void reader_take_notes(struct reader *r, size_t bytes)
+{
+	order_take_notes(r->order, bytes);
 }
 
 const struct salvage *reader_salvaged(const struct reader *r)
@@ -151,6 +157,13 @@ COLD static enum status fail(struct reader *r, const struct err *err)
 	return err->code;
 }
 
+/* The CPU samples up to the i-th are handed out. */
+static void samples_at(struct reader *r, size_t i)
+{
+	r->next_sample = i;
+	r->sample_time = i < r->gen.n_samples ? r->gen.samples[i].time : INT64_MAX;
+}
+
 static enum status start_streams(struct reader *r, struct err *err)
 {
 	const struct generation *g = &r->gen;
@@ -202,7 +215,7 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 		return last_sync(r, ev, st == ST_END ? NULL : &why);
 	r->n_generations++;
 	order_begin_generation(r->order, r->gen.gen, &r->gen.tables);
-	r->next_sample = 0;
+	samples_at(r, 0);
 	st = start_streams(r, err);
 	if (!st && !generation_ns(&r->gen, r->gen.min_time, &first))
 		st = err_set(err, ST_FORMAT, 0, "times are out of range");
@@ -244,8 +257,9 @@ HOT enum status hand_out(struct reader *r, struct event *e, const struct event *
 
 static enum status hand_out_sample(struct reader *r, const struct event **ev, struct err *err)
 {
-	const struct cpu_sample *s = &r->gen.samples[r->next_sample++];
+	const struct cpu_sample *s = &r->gen.samples[r->next_sample];
 
+	samples_at(r, r->next_sample + 1);
 	r->extra = (struct event){
 		.kind = EVENT_STACK_SAMPLE,
 		.wire = EV_CPU_SAMPLE,
@@ -283,17 +297,23 @@ COLD static enum status broken_at(struct reader *r, const struct stream *s, stru
 	return fail(r, err);
 }
 
+/* The frontier changed, and it is not empty. */
+HOT void choose_first(struct reader *r)
+{
+	const struct timed *first = r->frontier.heap;
+
+	r->limit = frontier_limit(&r->frontier);
+	if (r->sample_time < r->limit)
+		r->limit = r->sample_time;
+	r->top = LIKELY(first->time <= r->limit) ? first->item : NULL;
+}
+
 /* Something changed that r->top and r->limit follow from. */
 static void choose_top(struct reader *r)
 {
 	r->top = NULL;
-	if (!r->frontier.n || r->n_pending)
-		return;
-	r->limit = frontier_limit(&r->frontier);
-	if (r->next_sample < r->gen.n_samples && r->gen.samples[r->next_sample].time < r->limit)
-		r->limit = r->gen.samples[r->next_sample].time;
-	if (r->frontier.heap[0].time <= r->limit)
-		r->top = frontier_at(&r->frontier, 0);
+	if (r->frontier.n && !r->n_pending)
+		choose_first(r);
 }
 
 /*
@@ -357,7 +377,7 @@ COLD static enum status stuck(struct reader *r, struct event **e, struct err *er
 	if (r->gen.partial) {
 		r->salvage.n_stuck += r->frontier.n;
 		r->frontier.n = 0;
-		r->next_sample = r->gen.n_samples;
+		samples_at(r, r->gen.n_samples);
 		choose_top(r);
 		*e = NULL;
 		return ST_OK;
@@ -450,9 +470,14 @@ enum status reader_next(struct reader *r, const struct event **ev, struct err *e
 	if (UNLIKELY(a != ADVANCED))
 		return next_otherwise(r, a, ev, err);
 	st = stream_next(s, err);
-	/* Nearly always the same thread goes on: the frontier learns of it later. */
-	if (LIKELY(!st && s->ev->wire_time <= r->limit))
-		return hand_out(r, e, ev, err);
-	st = went_on(r, 0, st, err);
-	return st ? st : hand_out(r, e, ev, err);
+	if (UNLIKELY(st)) {
+		st = went_on(r, 0, st, err);
+		return st ? st : hand_out(r, e, ev, err);
+	}
+	/* If the same thread goes on, the frontier learns of it later. */
+	if (s->ev->wire_time > r->limit) {
+		frontier_sink(&r->frontier, s->ev->wire_time);
+		choose_first(r);
+	}
+	return hand_out(r, e, ev, err);
 }

@@ -37,6 +37,14 @@ void reader_close(struct reader *r);
  */
 void reader_salvage(struct reader *r);
 
+/*
+ * Keep notes: each goroutine carries that many bytes for the caller, zero at first and
+ * aligned for any number or pointer. The events that event->notes speaks of lead there. They
+ * stay until the call after the one that handed out the goroutine's end, or until
+ * reader_close(). Call it before the first reader_next().
+ */
+void reader_take_notes(struct reader *r, size_t bytes);
+
 /* What is known of the generation that is cut, up to the last event handed out. */
 struct salvage {
 	uint64_t generation; /* its number */

@@ -53,16 +53,12 @@ struct number {
 /* A number of nine or ten bytes. */
 struct number stream_longest_number(const uint8_t *p);
 
-/* Any number where ten bytes can be read: no bound to check, and the common lengths first. */
-HOT struct number stream_number(const uint8_t *p)
+/* A number of three bytes or more where ten can be read. */
+HOT struct number stream_long_number(const uint8_t *p)
 {
 	uint64_t word, ends;
 	unsigned int bits;
 
-	if (LIKELY(p[0] < 0x80))
-		return (struct number){ p[0], p + 1 };
-	if (LIKELY(p[1] < 0x80))
-		return (struct number){ (p[0] & 0x7fu) | (uint64_t)p[1] << 7, p + 2 };
 	memcpy(&word, p, sizeof(word));
 	word = le64toh(word);
 	ends = ~word & 0x8080808080808080u;
@@ -78,6 +74,42 @@ HOT struct number stream_number(const uint8_t *p)
 }
 
 /*
+ * Any number where ten bytes can be read, without a bound to check and the common
+ * lengths first; *p goes behind it. False: it is malformed.
+ */
+HOT bool stream_number(const uint8_t **p, uint64_t *out)
+{
+	const uint8_t *at = *p;
+	struct number n;
+
+	if (LIKELY(at[0] < 0x80)) {
+		*out = at[0];
+		*p = at + 1;
+		return true;
+	}
+	if (LIKELY(at[1] < 0x80)) {
+		*out = (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
+		*p = at + 2;
+		return true;
+	}
+	n = stream_long_number(at);
+	*out = n.value;
+	*p = n.behind;
+	return LIKELY(n.behind != NULL);
+}
+
+/* The numbers behind dt; one comparison each, for there are few. False: malformed. */
+HOT bool stream_args(const uint8_t **p, unsigned int n, uint64_t args[WIRE_MAX_ARGS - 1])
+{
+	_Static_assert(WIRE_MAX_ARGS - 1 == 4, "all of them are read");
+
+	return n < 1 || (stream_number(p, &args[0]) &&
+			 (n < 2 || (stream_number(p, &args[1]) &&
+				    (n < 3 || (stream_number(p, &args[2]) &&
+					       (n < 4 || stream_number(p, &args[3])))))));
+}
+
+/*
  * Decode the next event into the slot that s->ev is not, and make it s->ev; the
  * former one stays as it is. ST_END: no more; ST_FORMAT: err->offset counts from
  * `bytes`, and s->ev stays. Inline: together with the ordering it is the hot loop
@@ -86,7 +118,7 @@ HOT struct number stream_number(const uint8_t *p)
 MUST_CHECK HOT enum status stream_next(struct stream *s, struct err *err)
 {
 	struct event *ev = s->other;
-	struct number n;
+	const uint8_t *p;
 	unsigned int left;
 	uint64_t ticks;
 
@@ -96,20 +128,16 @@ MUST_CHECK HOT enum status stream_next(struct stream *s, struct err *err)
 	left = ev->n_numbers;
 	if (UNLIKELY(!left))
 		return stream_next_slowly(s, err);
-	n = stream_number(s->at + 1);
-	ticks = n.value;
-	for (uint64_t *arg = ev->args; --left && n.behind; arg++) {
-		n = stream_number(n.behind);
-		*arg = n.value;
-	}
-	if (UNLIKELY(!n.behind || ticks >= s->max_ticks ||
+	p = s->at + 1;
+	if (UNLIKELY(!stream_number(&p, &ticks) || !stream_args(&p, left - 1, ev->args) ||
+		     ticks >= s->max_ticks ||
 		     __builtin_add_overflow(s->last, (int64_t)(ticks << s->shift), &ev->wire_time)))
 		return stream_next_slowly(s, err);
 	s->last = ev->wire_time;
 	s->other = s->ev;
 	s->ev = ev;
 	s->start = s->at;
-	s->at = n.behind;
+	s->at = p;
 	return ST_OK;
 }
 

@@ -17,7 +17,15 @@ static void index_release(struct id_index *ix)
 	mem_free(ix->dense);
 	ix->dense = NULL;
 	ix->n_dense = ix->n = 0;
+	ix->whole = 0;
 	map_release(&ix->sparse);
+}
+
+/* All records are in: up to which id is there no gap? */
+static void index_done(struct id_index *ix)
+{
+	while (ix->whole + 1 < ix->n_dense && ix->dense[ix->whole + 1])
+		ix->whole++;
 }
 
 uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id)
@@ -269,6 +277,8 @@ static enum status load(struct tables *t, const struct table_part *strings, size
 		st = check_frames(t, err);
 	if (!st && !t->frames_differ)
 		map_release(&t->first_frame);
+	index_done(&t->strings);
+	index_done(&t->stacks);
 	return st;
 }
 

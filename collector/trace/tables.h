@@ -29,6 +29,7 @@ struct id_index {
 	uint32_t *dense; /* offset of the record by id; 0 = look in sparse; [0] is 1 */
 	size_t n;	 /* records */
 	size_t n_dense;	 /* ids below this are in `dense` */
+	uint64_t whole;	 /* all ids up to this one are there, as they are in real traces */
 	struct map sparse;
 };
 
@@ -83,7 +84,7 @@ static inline uint32_t id_index_get(const struct id_index *ix, uint64_t id)
 /* Is there such a string or stack? 0 always is. */
 static inline bool id_index_has(const struct id_index *ix, uint64_t id)
 {
-	return LIKELY(id < ix->n_dense && ix->dense[id]) || !id || id_index_get_sparse(ix, id);
+	return LIKELY(id <= ix->whole) || id_index_get(ix, id);
 }
 
 static inline bool tables_has_string(const struct tables *t, uint64_t id)
@@ -107,9 +108,9 @@ HOT bool tables_resolve(const struct tables *t, const struct event *ev)
 {
 	for (unsigned int left = ev->ids; left; left &= left - 1) {
 		unsigned int i = (unsigned int)__builtin_ctz(left);
-		uint64_t id = ev->args[i % 4];
+		const struct id_index *index = i < 4 ? &t->strings : &t->stacks;
 
-		if (UNLIKELY(!(i < 4 ? tables_has_string(t, id) : tables_has_stack(t, id))))
+		if (UNLIKELY(!id_index_has(index, ev->args[i % 4])))
 			return false;
 	}
 	return true;

@@ -3,7 +3,7 @@
 _flightspan()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="convert dump queue stats version help" options=
+	local commands="config convert dump queue run stats version help" options=
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -39,6 +39,14 @@ _flightspan()
 		fi
 		options="-c --config --exporter --all --queued --help"
 		;;
+	config)
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "check print schema reference --help" -- "$word")
+			return
+		fi
+		options="--help"
+		;;
+	run) options="-c --config --help" ;;
 	dump) options="--wire --salvage --help" ;;
 	stats) options="--json --help" ;;
 	help)

@@ -41,12 +41,30 @@ void world_tables(struct world *w, uint64_t first_id, uint64_t n_stacks)
 			 ST_OK);
 }
 
+/* As the reader does: zeroed, from the goroutine's first event to its end. */
+static void *notes_of(struct world *w, int64_t id)
+{
+	void *notes = map_get(&w->notes, (uint64_t)id);
+
+	if (!notes) {
+		notes = calloc(1, stats_note_bytes());
+		ck_assert_ptr_nonnull(notes);
+		ck_assert_int_eq(map_put(&w->notes, (uint64_t)id, notes, &w->err), ST_OK);
+	}
+	return notes;
+}
+
 void world_feed(struct world *w, struct event ev)
 {
+	bool region = ev.kind == EVENT_REGION_BEGIN || ev.kind == EVENT_REGION_END;
+
+	ev.notes = notes_of(w, region ? ev.g : ev.id);
 	ev.time = w->now;
 	ev.m = ev.kind == EVENT_SYNC ? NO_THREAD : w->m;
 	ev.tables = ev.kind == EVENT_SYNC ? NULL : &w->tables;
 	ck_assert_int_eq(stats_feed(w->stats, &ev, &w->err), ST_OK);
+	if (ev.kind == EVENT_STATE_TRANSITION && ev.to == GO_NOT_EXIST)
+		free(map_del(&w->notes, (uint64_t)ev.id));
 }
 
 void world_sync(struct world *w)
@@ -59,6 +77,7 @@ void world_init(struct world *w)
 	*w = (struct world){ .now = 1000, .m = 7, .err = ERR_INIT, .texts = plain };
 	buf_init(&w->bytes, (size_t)1 << 24);
 	tables_init(&w->tables);
+	map_init(&w->notes, (size_t)1 << 20, "goroutines");
 	world_tables(w, 1, 9);
 	w->stats = stats_new();
 	ck_assert_ptr_nonnull(w->stats);
@@ -73,6 +92,11 @@ const struct stats_report *world_finish(struct world *w)
 
 void world_release(struct world *w)
 {
+	struct map_slot *slot;
+
+	for (size_t at = 0; (slot = map_next(&w->notes, &at));)
+		free(slot->val);
+	map_release(&w->notes);
 	stats_free(w->stats);
 	tables_release(&w->tables);
 	buf_release(&w->bytes);

@@ -8,6 +8,7 @@
 #define TESTS_UNIT_STATS_WORLD_H
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "collector/trace/tables.h"
 #include "mapping/stats.h"
 
@@ -23,6 +24,7 @@ struct world {
 	int64_t now;
 	int64_t m;		   /* of the events to come */
 	const struct slice *texts; /* N_TEXTS of them; used by world_tables() */
+	struct map notes;	   /* what a reader would keep, by goroutine */
 };
 
 void world_init(struct world *w);

@@ -241,7 +241,7 @@ START_TEST(flags)
 		{ "exporters[x].name", "x", "key exporters[x].name: cannot be a flag" },
 		{ "exporters[0", "x", "key exporters[0: cannot be a flag" },
 		{ "sources[0].name", "x", "key sources[0].name: cannot be a flag" },
-		{ "admin.listen", "x", "key admin.listen: cannot be a flag" },
+		{ "admin", "x", "key admin: cannot be a flag" },
 		{ "exporters[0].otlp.timeout", "0",
 		  "key exporters[0].otlp.timeout: expected a duration such as 300ms or 1h30m, "
 		  "at least 1ms, at most 1h" },
@@ -301,7 +301,8 @@ static void see(void *arg, const char *path, const char *shown, enum setting_ori
 
 START_TEST(visit)
 {
-	static const char *const pairs[] = { "OTEL_EXPORTER_OTLP_HEADERS", "k=s3cret", NULL };
+	static const char *const pairs[] = { "OTEL_EXPORTER_OTLP_HEADERS", "k=s3cret", "T",
+					     "s3cret", NULL };
 	struct seen seen;
 	const char *text;
 
@@ -310,7 +311,9 @@ START_TEST(visit)
 			      "mapping: { blocking: { spans_over: 1500us } }\n"
 			      "exporters:\n"
 			      "- { name: a, otlp: { endpoint: 'http://me:s3cret@h/p?k=s3cret' } }\n"
-			      "- { name: b, file: { keep: 3 } }\n"),
+			      "- { name: b, file: { keep: 3 } }\n"
+			      "sources: [ { name: p, push: { token: \"${T}\" } } ]\n"
+			      "triggers: [ { name: t, task: {} } ]\n"),
 			 ST_OK);
 	ck_assert_int_eq(settings_set(&s, "log.level", "warn", &err), ST_OK);
 	buf_init(&seen.text, 65536);
@@ -331,7 +334,12 @@ START_TEST(visit)
 	ck_assert_ptr_null(strstr(text, "exporters[0].file"));
 	ck_assert_ptr_null(strstr(text, "exporters[1].otlp"));
 	ck_assert_ptr_nonnull(strstr(text, "queue.max_size=1GiB default\n"));
-	ck_assert_ptr_null(strstr(text, "admin"));
+	ck_assert_ptr_nonnull(strstr(text, "admin.listen=127.0.0.1:9464 default\n"));
+	ck_assert_ptr_nonnull(strstr(text, "sources[0].push.token=*** file\n"));
+	ck_assert_ptr_nonnull(strstr(text, "triggers[0].task.longer_than=300ms default\n"));
+	/* Not chosen. */
+	ck_assert_ptr_null(strstr(text, "triggers[0].every"));
+	ck_assert_ptr_null(strstr(text, "sources[0].directory"));
 	buf_release(&seen.text);
 }
 END_TEST

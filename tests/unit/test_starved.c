@@ -95,6 +95,8 @@ static enum status stats(struct byte_source source, struct err *err)
 
 	if (r && !s)
 		err_nomem(err, "the statistics");
+	if (s)
+		reader_take_notes(r, stats_note_bytes());
 	while (s && !st) {
 		st = reader_next(r, &ev, err);
 		if (!st)

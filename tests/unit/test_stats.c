@@ -380,7 +380,7 @@ START_TEST(names_over_the_maximum_share_a_row)
 END_TEST
 
 /* One of everything; the status of the first step that fails. */
-static enum status torture(struct world *w, struct stats *s, struct err *err)
+static enum status torture(struct world *w, struct stats *s, void *notes, struct err *err)
 {
 	static const struct {
 		uint8_t kind, wire, from, to;
@@ -400,6 +400,7 @@ static enum status torture(struct world *w, struct stats *s, struct err *err)
 		{ EVENT_STATE_TRANSITION, EV_GO_BLOCK, GO_RUNNING, GO_WAITING, { S_NETWORK, 4 } },
 	};
 
+	memset(notes, 0, stats_note_bytes());
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		struct event ev = { .kind = steps[i].kind,
 				    .wire = steps[i].wire,
@@ -410,6 +411,7 @@ static enum status torture(struct world *w, struct stats *s, struct err *err)
 				    .g = 1,
 				    .m = 3,
 				    .time = 1000 * ((int64_t)i + 1),
+				    .notes = notes,
 				    .tables = &w->tables };
 		enum status st;
 
@@ -426,6 +428,7 @@ START_TEST(no_memory_is_a_status)
 	struct world w;
 	uint64_t n = 0;
 	bool failed = true;
+	void *notes = malloc(stats_note_bytes());
 
 	world_init(&w);
 	while (failed) {
@@ -436,7 +439,7 @@ START_TEST(no_memory_is_a_status)
 		mem_fail_at(++n);
 		s = stats_new();
 		if (s) {
-			st = torture(&w, s, &err);
+			st = torture(&w, s, notes, &err);
 			/* What was taken in can be summed up still. */
 			end = stats_finish(s, &err);
 		}
@@ -446,6 +449,7 @@ START_TEST(no_memory_is_a_status)
 		stats_free(s);
 	}
 	ck_assert_uint_gt(n, 20);
+	free(notes);
 	world_release(&w);
 }
 END_TEST

@@ -1,0 +1,154 @@
+#include "cli/run_plan.h"
+
+#include "base/mem.h"
+#include "collector/source/listener.h"
+#include "collector/source/source.h"
+#include "exporter/transport.h"
+
+static enum status at(const struct settings *s, struct err *err, const char *list, size_t i,
+		      const char *key)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s[%zu]%s%s", list, i, *key ? "." : "", key);
+	settings_at(s, path, err);
+	return ST_CONFIG;
+}
+
+/* Off loopback, everybody can speak: a token is needed. */
+static enum status check_listen(const char *listen, bool has_token, struct err *err)
+{
+	struct listen_address a;
+	enum status st = listen_parse(listen, &a, err);
+
+	if (!st && !a.local && !has_token)
+		st = err_set(
+			err, ST_CONFIG, ERR_NO_OFFSET,
+			"%s can be reached from elsewhere: set token or token_file, or listen on "
+			"127.0.0.1",
+			listen);
+	return st;
+}
+
+static enum status check_source(const struct settings *s, size_t i, struct err *err)
+{
+	const struct source_settings *a = &s->sources.ptr[i];
+	const char *kind = a->is_pull ? "pull" : "stream";
+
+	if (!source_kind_of(a)) {
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			"sources of this kind are not in this version; there are: directory, push");
+		return at(s, err, "sources", i, kind);
+	}
+	if (a->is_push && check_listen(a->push.listen, *a->push.token || *a->push.token_file, err))
+		return at(s, err, "sources", i, "push.listen");
+	for (size_t j = 0; j < i && a->is_directory; j++) {
+		const struct source_settings *b = &s->sources.ptr[j];
+
+		if (!b->is_directory || strcmp(a->directory.path, b->directory.path) != 0)
+			continue;
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET, "source %s watches this folder already",
+			b->name);
+		return at(s, err, "sources", i, "directory.path");
+	}
+	return ST_OK;
+}
+
+/* Only what the text of the settings tells; nothing is connected. */
+static enum status check_exporter(const struct settings *s, size_t i, struct err *err)
+{
+	struct transport *t;
+	enum status st = transport_open(&t, &s->exporters.ptr[i], NULL, err);
+
+	if (!st) {
+		transport_close(t);
+		return ST_OK;
+	}
+	return st == ST_CONFIG ? at(s, err, "exporters", i, "") : st;
+}
+
+enum status run_check(const struct settings *s, struct err *err)
+{
+	enum status st = ST_OK;
+
+	if (!s->sources.n) {
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			"run needs at least one, such as a directory to watch");
+		return settings_at(s, "sources", err);
+	}
+	if (!s->exporters.n) {
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			"run needs at least one, such as otlp: { endpoint: ... }");
+		return settings_at(s, "exporters", err);
+	}
+	if (s->triggers.n) {
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET, "triggers are not in this version");
+		return settings_at(s, "triggers", err);
+	}
+	if (*s->admin.listen) {
+		st = check_listen(s->admin.listen, *s->admin.token || *s->admin.token_file, err);
+		if (st)
+			return settings_at(s, "admin.listen", err);
+	}
+	if (s->mapping.metrics) {
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			"run does not send metrics; convert --metrics does");
+		return settings_at(s, "mapping.metrics", err);
+	}
+	for (size_t i = 0; i < s->sources.n && !st; i++)
+		st = check_source(s, i, err);
+	for (size_t i = 0; i < s->exporters.n && !st; i++)
+		st = check_exporter(s, i, err);
+	return st;
+}
+
+static enum status fill(struct run_plan *p, const char *path, struct err *err)
+{
+	/* Outlives the plan: the settings keep it. */
+	static struct env env;
+	enum status st;
+
+	env = env_process();
+	st = settings_load(&p->settings, path, &env, err);
+	if (!st)
+		st = run_check(&p->settings, err);
+	if (!st)
+		st = plan_resource(&p->resource, &p->settings.service, err);
+	if (st)
+		return st;
+	plan_mapper(&p->mapper, &p->settings);
+	p->limits = plan_limits(&p->settings);
+	return plan_sampling(&p->sampling, &p->mapper, &p->settings, err);
+}
+
+enum status run_plan_load(struct run_plan **out, const char *path, struct err *err)
+{
+	struct run_plan *p = mem_zalloc(sizeof(*p));
+	enum status st;
+
+	if (!p)
+		return err_nomem(err, "the configuration");
+	p->refs = 1;
+	st = fill(p, path, err);
+	if (st)
+		run_plan_unref(p);
+	else
+		*out = p;
+	return st;
+}
+
+struct run_plan *run_plan_ref(struct run_plan *p)
+{
+	p->refs++;
+	return p;
+}
+
+void run_plan_unref(struct run_plan *p)
+{
+	if (!p || --p->refs)
+		return;
+	plan_resource_release(&p->resource);
+	mem_free(p->sampling);
+	settings_release(&p->settings);
+	mem_free(p);
+}

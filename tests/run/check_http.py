@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""check_http.py PROGRAM ASM: the admin address and push sources of `flightspan run`."""
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+from harness import *
+
+tests = Tests("check-run http")
+PROGRAM, ASM = sys.argv[1], sys.argv[2]
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=PATIENCE)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(str(self.path))
+
+
+def ask(where, method="GET", path="/", body=None, headers=None):
+    """(status, headers, text) of one request; `where` is a port or a socket's path."""
+    if isinstance(where, int):
+        c = http.client.HTTPConnection("127.0.0.1", where, timeout=PATIENCE)
+    else:
+        c = UnixConnection(where)
+    try:
+        c.request(method, path, body, headers or {})
+        r = c.getresponse()
+        return r.status, r.headers, r.read().decode()
+    finally:
+        c.close()
+
+
+def push_source(listen, more=""):
+    return f'- {{ name: box, push: {{ listen: "{listen}"{more} }} }}'
+
+
+def attributes(receiver, name):
+    """Do the spans as sent hold this text?"""
+    return any(name.encode() in body for body in receiver.raw)
+
+
+@tests
+def pushed():
+    """Each snapshot is answered 200 once it is durable; by PUT and POST, TCP and a unix socket."""
+    r = Receiver()
+    s = Sidecar(PROGRAM, "pushed", r)
+    port = free_port()
+    path = s.dir / "push.sock"
+    s.configure(push_source(f"127.0.0.1:{port}") + "\n" + push_source(f"unix:{path}").replace("box", "local"))
+    s.start()
+    traces = clocked_traces()
+    for i, trace in enumerate(traces):
+        where = port if i % 2 else path
+        status, _, text = ask(where, ("PUT", "POST")[i % 2], f"/any?name={trace.name}", trace.read_bytes())
+        need(status == 200 and text == "queued\n", f"{trace.name}: {status} {text}")
+    same(r, expected(PROGRAM, traces), "pushed")
+    status, _, text = ask(port, "POST", "/", traces[0].read_bytes())
+    need(status == 200 and text == "queued before\n", f"again: {status} {text}")
+    need(s.stop() == 0, "exit status")
+    need(not path.exists(), "the socket stays")
+
+
+@tests
+def durable_when_answered():
+    """What was answered 200 is sent after kill -9, although no backend was there."""
+    r = Receiver()
+    r.down = True
+    s = Sidecar(PROGRAM, "durable", r)
+    port = free_port()
+    s.configure(push_source(f"127.0.0.1:{port}"))
+    made = small_traces(ASM, 40, s.dir / "made")
+    taken = []
+    for i in range(4):
+        s.start()
+        for path in made[i * 10 : i * 10 + 10]:
+            status, _, text = ask(port, "POST", f"/?name={path.name}", path.read_bytes())
+            need(status == 200, f"{status} {text}")
+            taken.append(path)
+        s.process.kill()
+        s.process.wait()
+    r.down = False
+    s.start()
+    same(r, expected(PROGRAM, taken), "after four kills")
+    s.stop()
+
+
+@tests
+def refusals():
+    """Empty, foreign, too large, wrong method, no token: each has its status and changes nothing."""
+    r = Receiver()
+    s = Sidecar(PROGRAM, "refusals", r, env={"TOKEN": "s3cret-token"})
+    port = free_port()
+    s.configure(push_source(f"127.0.0.1:{port}", ', max_size: 100KiB, token: "${TOKEN}"'))
+    s.start()
+    good = {"Authorization": "Bearer s3cret-token"}
+    body = clocked_traces()[0].read_bytes()
+    rows = [
+        ("POST", b"", good, 400),
+        ("POST", b"hello", good, 400),
+        ("POST", b"go 1.26 trace\0\0\0junk", good, 400),
+        ("POST", b"x" * 200000, good, 413),
+        ("POST", iter([b"x" * 60000] * 4), good, 413),  # chunked
+        ("GET", None, good, 405),
+        ("DELETE", None, good, 405),
+        ("POST", body, {}, 401),
+        ("POST", body, {"Authorization": "Bearer s3cret-tokeN"}, 401),
+        ("POST", body, {"Authorization": "Bearer s3cret-token1"}, 401),
+        ("POST", body, {"Authorization": "Bearer s3cret-toke"}, 401),
+        ("POST", body, {"Authorization": "Basic s3cret-token"}, 401),
+        ("POST", body, {"Authorization": "Bearer "}, 401),
+    ]
+    for method, data, headers, want in rows:
+        try:
+            status, answer, text = ask(port, method, "/", data, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            need(want == 413, f"{method}: the connection broke")
+            continue
+        need(status == want, f"{method} {want}: {status} {text}")
+        need(want != 401 or answer["WWW-Authenticate"] == "Bearer", "no WWW-Authenticate")
+    need(not r.seen(), "something was sent")
+    need(ask(port, "POST", "/", body, good)[0] == 200, "with the token")
+    s.stop()
+    need("s3cret" not in s.log.read_text(), "the token is in the log")
+    shown = subprocess.run([PROGRAM, "config", "print", str(s.config)], capture_output=True, text=True, env=s.env)
+    need("s3cret" not in shown.stdout and "***" in shown.stdout, "config print shows the token")
+
+
+@tests
+def pressure():
+    """A full queue that blocks: 429 with Retry-After, and later everything arrives."""
+    r = Receiver()
+    r.down = True
+    s = Sidecar(PROGRAM, "pressure", r)
+    port = free_port()
+    s.configure(push_source(f"127.0.0.1:{port}"))
+    text = s.config.read_text().replace("min_free: 0", "min_free: 0, max_size: 1MiB, full: block")
+    s.config.write_text(text)
+    s.start()
+    made = small_traces(ASM, 600, s.dir / "made")
+    states = []
+
+    def send(path):
+        for _ in range(2000):
+            status, headers, text = ask(port, "POST", f"/?name={path.name}", path.read_bytes())
+            states.append(status)
+            if status == 200:
+                return
+            need(status in (429, 503) and headers["Retry-After"], f"{status} {text}")
+            if status == 429:
+                r.down = False  # the receiver is back: the queue has room again
+            threading.Event().wait(0.02)
+        raise Failure("never taken")
+
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        list(pool.map(send, made))
+    need(429 in states, "nobody had to wait")
+    same(r, expected(PROGRAM, made), "after the pressure")
+    s.stop()
+    return f"{states.count(429)} times 429"
+
+
+@tests
+def reasons():
+    """Reason, name and traceparent of a push are on the capture's span."""
+    r = Receiver()
+    s = Sidecar(PROGRAM, "reasons", r)
+    port, admin = free_port(), free_port()
+    s.configure(push_source(f"127.0.0.1:{port}"), f'admin: {{ listen: "127.0.0.1:{admin}" }}')
+    s.start()
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = {"Flightspan-Reason": "checkout took 2.1 s", "Flightspan-Name": "a-name", "traceparent": parent}
+    need(ask(port, "POST", "/", clocked_traces()[0].read_bytes(), headers)[0] == 200, "status")
+    wait_for(r.seen, "spans")
+    for text in ("checkout took 2.1 s", "a-name", parent, "flightspan.capture.cause"):
+        need(attributes(r, text), f"{text} is not in the spans")
+    last = json.loads(ask(admin, path="/captures")[2])[0]
+    need(last["cause"] == "checkout took 2.1 s" and last["name"] == "a-name", f"{last}")
+    s.stop()
+
+
+@tests
+def admin():
+    """/healthz, /readyz, /metrics and /captures; nothing else, and only GET."""
+    r = Receiver()
+    s = Sidecar(PROGRAM, "admin", r)
+    port = free_port()
+    s.configure(s.directory(), f'admin: {{ listen: "127.0.0.1:{port}" }}')
+    s.start()
+    for trace in clocked_traces():
+        s.put(trace)
+    (s.inbox / "bad one").write_bytes(b"go 1.26 trace\0\0\0junk")
+    spans = expected(PROGRAM, clocked_traces())
+    same(r, spans, "sent")
+    wait_for(lambda: not s.files(), "the folder is empty")
+    need(ask(port, path="/healthz")[::2] == (200, "ok\n"), "/healthz")
+    status, _, text = ask(port, path="/readyz")
+    need(status == 200 and "source in (directory): ready" in text, f"/readyz: {text}")
+    need(ask(port, path="/nope")[0] == 404, "/nope")
+    need(ask(port, "DELETE", "/metrics")[0] == 405, "DELETE")
+
+    def metrics():
+        text = ask(port, path="/metrics")[2]
+        values = {}
+        for line in text.splitlines():
+            match = re.fullmatch(r'([a-z_0-9]+(?:\{[^}]*\})?) ([0-9.]+)', line)
+            need(line.startswith("# ") or match, f"no sample: {line}")
+            if match:
+                need(match[1] not in values, f"twice: {match[1]}")
+                values[match[1]] = float(match[2])
+        return values
+
+    label = 'otel_component_name="sink",otel_component_type="otlp_http_span_exporter"'
+    name = f'otel_sdk_exporter_span_exported_total{{{label},error_type=""}}'
+    wait_for(lambda: metrics()[name] == len(spans), lambda: f"{name}: {metrics()}")
+    m = metrics()
+    need(m['flightspan_captures_total{outcome="queued"}'] == len(clocked_traces()), "queued")
+    need(m['flightspan_captures_total{outcome="bad"}'] == 1, "bad")
+    need(m["flightspan_spans_total"] == len(spans), "spans")
+    need(m[f"otel_sdk_processor_span_queue_size{{{label}}}"] == 0, "queue size")
+    need(m["process_resident_memory_bytes"] > 1 << 20 and m["process_open_fds"] > 3, "process")
+    captures = json.loads(ask(port, path="/captures")[2])
+    need(len(captures) == len(clocked_traces()) + 1, f"{len(captures)} captures")
+    bad = [c for c in captures if c["outcome"] == "bad"]
+    need(len(bad) == 1 and bad[0]["name"] == "bad one" and "expected a batch" in bad[0]["why"], f"{bad}")
+    need(sum(c["spans"] for c in captures) == len(spans), "spans of the captures")
+    # Another address after a reload; the old one is closed.
+    other = free_port()
+    s.config.write_text(s.config.read_text().replace(str(port), str(other)))
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_log("read again")
+    need(ask(other, path="/healthz")[0] == 200, "the other address")
+    try:
+        ask(port, path="/healthz")
+        need(False, "the old address answers")
+    except ConnectionRefusedError:
+        pass
+    s.stop()
+
+
+@tests
+def tokens():
+    """Off loopback a token is needed, by the check and by the address."""
+    r = Receiver()
+    s = Sidecar(PROGRAM, "tokens", r)
+    port = free_port()
+    (s.dir / "token").write_text("f1le-token\n")
+    for listen, more, good in (
+        (f"0.0.0.0:{port}", "", False),
+        (f":{port}", "", False),
+        (f"[::]:{port}", "", False),
+        (f"0.0.0.0:{port}", f", token_file: {s.dir}/token", True),
+        (f"127.0.0.1:{port}", "", True),
+        (f"[::1]:{port}", "", True),
+        (f"unix:{s.dir}/admin", "", True),
+        ("nonsense", "", False),
+        ("127.0.0.1:99999", "", False),
+    ):
+        s.configure(s.directory(), f'admin: {{ listen: "{listen}"{more} }}')
+        done = subprocess.run([PROGRAM, "config", "check", str(s.config)], capture_output=True, text=True)
+        need((done.returncode == 0) == good, f"{listen}{more}: {done.returncode} {done.stderr}")
+        need(good or ":5:10: key admin.listen: " in done.stderr, done.stderr)
+    s.configure(s.directory(), f'admin: {{ listen: "0.0.0.0:{port}", token_file: {s.dir}/token }}')
+    s.start()
+    need(ask(port, path="/metrics")[0] == 401, "without the token")
+    need(ask(port, path="/metrics", headers={"Authorization": "Bearer f1le-token"})[0] == 200, "with it")
+    s.stop()
+    need("f1le-token" not in s.log.read_text(), "the token is in the log")
+    s.configure(s.directory(), 'admin: { listen: "", token: literal }')
+    done = subprocess.run([PROGRAM, "config", "check", str(s.config)], capture_output=True, text=True)
+    need(done.returncode == 2 and "literal" not in done.stderr, f"a literal secret: {done.stderr}")
+
+
+tests.run()
