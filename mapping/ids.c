@@ -24,7 +24,7 @@ void id_seed_init(struct id_seed *seed, struct slice name, struct slice space,
 	XXH128_hash_t h;
 
 	/* Each part by itself, so that "ab" "c" is not "a" "bc". */
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		h = XXH3_128bits(parts[i].len ? (const void *)parts[i].ptr : words, parts[i].len);
 		words[3 * i] = htole64(parts[i].len);
 		words[3 * i + 1] = htole64(h.low64);
