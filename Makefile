@@ -110,6 +110,10 @@ $(foreach f,$(FUZZ),$(eval $(call program,fuzz_$(f),tests/fuzz/fuzz_$(f).c $(TES
 $(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tests/fuzz/replay.c \
 	$(TEST_SRC))))
 
+$(B)/shim.so: tests/shim/shim.c $(B)/flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $< -ldl
+
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server
 HAVE_GO := $(shell go env GOVERSION 2>/dev/null | grep -E '^go1\.(2[5-9]|[3-9][0-9])')
@@ -173,8 +177,8 @@ check-san: ## the tests under address, undefined and thread sanitizers
 SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
-.PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode bench-export
-.PHONY: check-queue bench-profile check-bench check-bridge
+.PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode
+.PHONY: check-queue check-faults soak bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -206,11 +210,17 @@ check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and b
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
 
 # TEST=Poison: one fault.
-check-faults: $(B)/flightspan $(if $(HAVE_GO),$(FAULTS)) ## what goes wrong between exporter and receiver, by sets; needs Go
-	$(Q)tests/otlp/faults.sh $<
+FAULTS_NEED := $(B)/flightspan $(B)/shim.so $(if $(HAVE_GO),$(FAULTS))
+check-faults: $(FAULTS_NEED) ## what goes wrong between exporter and receiver, by sets; needs Go
+	$(Q)tests/otlp/faults.sh $@ $<
 
-check-queue: $(B)/flightspan ## the queue under kill -9, a full disk and a stop; QUEUE_ROUNDS (200)
-	$(Q)tests/queue/run.sh $<
+# KILLS=500 rounds of kill -9.
+check-queue: $(FAULTS_NEED) ## the queue under kill -9, full and broken disks, clock jumps, a stop; needs Go
+	$(Q)tests/otlp/faults.sh $@ $<
+
+SOAK ?= 10m
+soak: $(FAULTS_NEED) ## a flapping backend under load for SOAK (10m); needs Go
+	$(Q)SOAK=$(SOAK) tests/otlp/faults.sh $@ $<
 
 # TEST=burst: the tests with this in their name. RUN_ROUNDS: how often it is killed.
 check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, reload; RUN_ROUNDS (30)
@@ -225,8 +235,13 @@ $(BENCH_GO)/read: $(wildcard tests/bench/go/*.* tests/bench/go/*/*.go)
 	$(Q)mkdir -p $(@D) && cd tests/bench/go && go build -trimpath -buildvcs=false \
 		-o $(abspath $(@D))/ ./... && touch $(abspath $@)
 
+BENCH_EXPORT := build/bench/export
+$(BENCH_EXPORT): $(wildcard tests/bench/export/*)
+	$(call say,GO,$@)
+	$(Q)mkdir -p $(@D) && cd tests/bench/export && go build -trimpath -buildvcs=false -o $(abspath $@) .
+
 # BENCH_FLAGS="--parts 'read convert' --mb 20 --rounds 7" only prints; with --page it also writes.
-BENCH_NEEDS := $(B)/flightspan $(B)/asm $(B)/bench/bench_read $(B)/bench/launch $(BENCH_GO)/read
+BENCH_NEEDS := $(B)/flightspan $(B)/asm $(BENCH:%=$(B)/bench/%) $(B)/bench/launch $(BENCH_GO)/read $(BENCH_EXPORT)
 BENCH_RUN := tests/bench/bench.py $(B) $(BENCH_GO) build/bench
 BENCH_FLAGS ?= --page docs/benchmarks.md
 bench: $(BENCH_NEEDS) ## speed and memory beside Go's own tools, into docs/benchmarks.md; half an hour
@@ -244,14 +259,6 @@ check-bench: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## what docs/benchmarks.md promises
 
 check-bridge: $(if $(HAVE_GO),$(BENCH_NEEDS)) ## the same spans from a bridge over Go's own reader
 	$(Q)$(if $(HAVE_GO),$(BENCH_RUN) --gate --parts same,echo 'SKIP check-bridge: needs Go 1.25 or newer')
-
-BENCH_EXPORT := build/bench/export
-$(BENCH_EXPORT): $(wildcard tests/bench/export/*)
-	$(call say,GO,$@)
-	$(Q)mkdir -p $(@D) && cd tests/bench/export && go build -trimpath -buildvcs=false -o $(abspath $@) .
-bench-export: $(B)/flightspan $(B)/bench/bench_send $(BENCH_EXPORT) ## spans per second into a socket beside the Go SDK; needs Go
-	$(Q)tests/bench/export.sh $^ deploy/example/demo.trace.zst \
-		$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m fr-10m)))
 
 # What a reviewer would ask for, before he has to.
 .PHONY: lint format format-check tidy hdr-check layers check-layers spelling shellcheck man-check ci

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -43,6 +42,12 @@ bool send_stopped(void)
 	return __atomic_load_n(&stopped, __ATOMIC_RELAXED);
 }
 
+/*
+ * Ends the thread that waits for the others. Not pthread_cancel(), which wants a file
+ * opened, and aborts if it cannot be.
+ */
+#define END_SIGNAL SIGRTMIN
+
 static void stop_signals(sigset_t *set)
 {
 	sigemptyset(set);
@@ -54,17 +59,21 @@ static void stop_signals(sigset_t *set)
 static void *wait_for_signals(void *arg)
 {
 	struct send *s = arg;
-	sigset_t set;
+	sigset_t stop, all, end;
 	int number;
 
-	stop_signals(&set);
-	if (sigwait(&set, &number))
+	stop_signals(&stop);
+	all = stop;
+	sigaddset(&all, END_SIGNAL);
+	if (sigwait(&all, &number) || number == END_SIGNAL)
 		return NULL;
 	__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
 	queue_stop(s->queue);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	for (;;)
-		pause();
+	pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
+	sigemptyset(&end);
+	sigaddset(&end, END_SIGNAL);
+	sigwait(&end, &number);
+	return NULL;
 }
 
 static enum status catch_signals(struct send *s, struct err *err)
@@ -72,6 +81,7 @@ static enum status catch_signals(struct send *s, struct err *err)
 	sigset_t set;
 
 	stop_signals(&set);
+	sigaddset(&set, END_SIGNAL);
 	pthread_sigmask(SIG_BLOCK, &set, &s->old_signals);
 	if (pthread_create(&s->signals, NULL, wait_for_signals, s)) {
 		pthread_sigmask(SIG_SETMASK, &s->old_signals, NULL);
@@ -137,8 +147,9 @@ static enum status open_queue(struct send *s, const struct send_options *o, stru
 		.max_bytes = o->queue ? o->queue->max_bytes : MEMORY_QUEUE_BYTES,
 		.min_free_bytes = o->queue ? o->queue->min_free_bytes : 0,
 		/* Files at rest can wait: nothing is dropped then. */
-		.full = o->may_drop && o->queue->full == SETTING_DROP_OLDEST ? QUEUE_DROP_OLDEST
-									     : QUEUE_BLOCK,
+		.full = o->may_drop && o->queue && o->queue->full == SETTING_DROP_OLDEST
+				? QUEUE_DROP_OLDEST
+				: QUEUE_BLOCK,
 		.destinations = names,
 		.n_destinations = s->n,
 		.tell = tell_queue,
@@ -174,6 +185,8 @@ enum status send_open(struct send **out, const struct send_options *o, struct er
 		set.targets = s->targets;
 		set.n_targets = s->n;
 		set.tell_arg = s;
+		set.spread_ns = o->queue ? o->queue->spread_ns : 0;
+		set.drain_bytes = o->queue ? o->queue->drain_bytes : 0;
 		st = delivery_start(&s->delivery, &set, err);
 	}
 	if (st) {
@@ -190,7 +203,7 @@ void send_close(struct send *s)
 		return;
 	delivery_close(s->delivery);
 	if (s->catches) {
-		pthread_cancel(s->signals);
+		pthread_kill(s->signals, END_SIGNAL);
 		pthread_join(s->signals, NULL);
 		pthread_sigmask(SIG_SETMASK, &s->old_signals, NULL);
 	}

@@ -223,6 +223,9 @@ const struct key schema_keys[] = {
 	{ "exporters[].otlp.timeout", KEY_DURATION, "10s", EXP(otlp.timeout_ns), .least = "1ms",
 	  .most = "1h", OTLP_ENV("TIMEOUT"), .flags = KEY_ENV_MS,
 	  .help = "Longest wait for the answer to one request." },
+	{ "exporters[].otlp.max_request_size", KEY_SIZE, "0", EXP(otlp.max_request_bytes),
+	  .most = "64MiB",
+	  .help = "Largest request, before compression; 0: 4MiB with grpc, else 20MiB." },
 	{ "exporters[].otlp.insecure", KEY_BOOL, "false", EXP(otlp.insecure), OTLP_ENV("INSECURE"),
 	  .help = "Plain text for a grpc endpoint without http:// or https://." },
 	{ "exporters[].otlp.tls", KEY_SECTION, .help = "For https: files in PEM format." },
@@ -257,6 +260,11 @@ const struct key schema_keys[] = {
 	  .help = "What happens when there is no more room." },
 	{ "queue.flush", KEY_DURATION, "5s", TOP(queue.flush_ns), .most = "1h",
 	  .help = "How long to send on when told to stop; the rest stays queued." },
+	{ "queue.spread", KEY_DURATION, "5s", TOP(queue.spread_ns), .most = "1h",
+	  .help = "With a backlog at the start, sending begins within this time, by chance." },
+	{ "queue.drain", KEY_SIZE, "8MiB", TOP(queue.drain_bytes),
+	  .help = "A backlog goes to each exporter at this size a second, twice that after each "
+		  "minute; 0: no limit." },
 
 	{ "admin", KEY_SECTION, .help = "Health, metrics and triggers over HTTP." },
 	{ "admin.listen", KEY_STRING, "127.0.0.1:9464", TOP(admin.listen),

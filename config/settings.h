@@ -165,6 +165,7 @@ struct otlp_settings {
 	enum setting_compression compression;
 	struct setting_pairs headers; /* values are secrets */
 	uint64_t timeout_ns;
+	uint64_t max_request_bytes; /* serialized, uncompressed; 0: what receivers take */
 	struct {
 		const char *ca_file; /* "" unset, as the next two */
 		const char *cert_file;
@@ -195,7 +196,9 @@ struct queue_config {
 	uint64_t max_bytes;
 	uint64_t min_free_bytes; /* that the queue leaves on its disk */
 	enum setting_full full;
-	uint64_t flush_ns; /* how long a program that is told to stop may send on */
+	uint64_t flush_ns;    /* how long a program that is told to stop may send on */
+	uint64_t spread_ns;   /* with a backlog, the first request comes within this time */
+	uint64_t drain_bytes; /* of a backlog, a second and destination; 0: no limit */
 };
 
 struct settings {

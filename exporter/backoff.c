@@ -8,22 +8,38 @@
 
 #define SECOND_NS ((uint64_t)1000000000)
 
+/* `first`, doubled n times, but not above `most`. */
+static uint64_t doubled(uint64_t first, unsigned int n, uint64_t most)
+{
+	for (; n && first < most; n--)
+		first *= 2;
+	return first < most ? first : most;
+}
+
 uint64_t backoff_next_ns(struct backoff *b, uint64_t random, uint64_t asked_ns)
 {
-	uint64_t ceiling = BACKOFF_FIRST_NS;
-	uint64_t wait;
+	uint64_t wait = random % (doubled(BACKOFF_FIRST_NS, b->n_failed, BACKOFF_MAX_NS) + 1);
 
-	for (unsigned int i = 0; i < b->n_failed && ceiling < BACKOFF_MAX_NS; i++)
-		ceiling *= 2;
-	if (ceiling > BACKOFF_MAX_NS)
-		ceiling = BACKOFF_MAX_NS;
 	b->n_failed++;
-	wait = random % (ceiling + 1);
 	if (wait < asked_ns)
 		wait = asked_ns;
 	if (wait < BACKOFF_FLOOR_NS)
 		wait = BACKOFF_FLOOR_NS;
 	return wait < RETRY_WAIT_MAX_NS ? wait : RETRY_WAIT_MAX_NS;
+}
+
+bool backoff_fits(uint64_t *wait_ns, uint64_t asked_ns, uint64_t left_ns)
+{
+	if (*wait_ns > left_ns && asked_ns <= left_ns && left_ns >= BACKOFF_FLOOR_NS)
+		*wait_ns = left_ns;
+	return *wait_ns <= left_ns;
+}
+
+uint64_t backoff_hold_ns(unsigned int n, uint64_t random)
+{
+	uint64_t ceiling = doubled(HOLD_FIRST_NS, n, HOLD_MAX_NS);
+
+	return ceiling / 2 + random % (ceiling / 2);
 }
 
 static uint64_t system_now_ns(void *arg)

@@ -9,11 +9,14 @@
 #ifndef EXPORTER_BACKOFF_H
 #define EXPORTER_BACKOFF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BACKOFF_FIRST_NS ((uint64_t)500 * 1000000)
 #define BACKOFF_MAX_NS ((uint64_t)30 * 1000000000)
 #define BACKOFF_FLOOR_NS ((uint64_t)100 * 1000000)
+#define HOLD_FIRST_NS ((uint64_t)5 * 1000000000)
+#define HOLD_MAX_NS ((uint64_t)120 * 1000000000)
 
 /* Zero-initialised: no attempt failed yet. */
 struct backoff {
@@ -25,6 +28,19 @@ struct backoff {
  * than what the receiver asked for nor than BACKOFF_FLOOR_NS.
  */
 uint64_t backoff_next_ns(struct backoff *b, uint64_t random, uint64_t asked_ns);
+
+/*
+ * Cut a wait that chance has drawn to what is left of a budget, so that the last
+ * attempt comes at its end; what the receiver asked for is not cut. False: there is
+ * no time for another attempt.
+ */
+bool backoff_fits(uint64_t *wait_ns, uint64_t asked_ns, uint64_t left_ns);
+
+/*
+ * The wait for somebody to mend the settings, after `n` such waits: 5 s to two minutes,
+ * never at once, and many senders not all at the same time.
+ */
+uint64_t backoff_hold_ns(unsigned int n, uint64_t random);
 
 struct retry_clock {
 	uint64_t (*now_ns)(void *arg); /* monotonic */

@@ -128,6 +128,7 @@ static enum status start(struct delivery *d, struct err *err)
 			.clock = set->clock,
 			.give_up_ns = set->give_up_ns,
 			.spread_ns = set->spread_ns,
+			.drain_bytes = set->drain_bytes,
 			.tell = tell,
 			.tell_arg = w,
 		};

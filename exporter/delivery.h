@@ -27,7 +27,7 @@ struct delivery_settings {
 	size_t n_targets;		 /* as many as the queue has destinations */
 	const struct retry_clock *clock; /* NULL: the system's */
 	uint64_t give_up_ns;		 /* see sender.h */
-	uint64_t spread_ns;
+	uint64_t spread_ns, drain_bytes;
 	/* See sender.h; called by any of the threads. */
 	void (*tell)(void *arg, size_t to, const char *line, uint64_t wait_ns);
 	void *tell_arg;

@@ -123,7 +123,7 @@ MUST_CHECK enum status queue_file_done(struct queue *q, const struct queue_snaps
 
 /*
  * Was this id committed before? Ids are forgotten after a day, or when MAX_SENT_IDS
- * newer ones came.
+ * newer ones came, or as many as fit into an eighth of a small queue.
  */
 MUST_CHECK enum status queue_id_sent(struct queue *q, uint64_t id, bool *sent, struct err *err);
 /* All of them, the oldest first, while the queue stands still: `fn` must not use it. */

@@ -16,6 +16,10 @@
  */
 #define DISK_FLOOR_BYTES ((uint64_t)4 << 20)
 
+/* Of one row with its index, generously. */
+#define ID_ROW_BYTES 48
+#define SNAPSHOT_ROW_BYTES 160
+
 /* Batches that one new batch may push out of a disk that is full. */
 #define MAX_PUSHED_OUT 8
 
@@ -284,6 +288,17 @@ static enum status commit_batches(struct queue_entry *e, struct err *err)
 	return db_run(q, SQL_LIVE, err, "i", e->number);
 }
 
+/*
+ * How many rows may be remembered: what was done must not take the room of what is to
+ * be done, so they get an eighth of a small queue.
+ */
+static int64_t most_rows(const struct queue *q, uint64_t most, uint64_t row_bytes)
+{
+	uint64_t fit = q->max_bytes / 8 / row_bytes;
+
+	return (int64_t)(most < fit ? most : fit);
+}
+
 static enum status commit_ids(struct queue_entry *e, int64_t now, struct err *err)
 {
 	enum status st = ST_OK;
@@ -293,7 +308,8 @@ static enum status commit_ids(struct queue_entry *e, int64_t now, struct err *er
 	if (!st && e->n_ids)
 		st = db_run(e->q, SQL_ID_EXPIRE, err, "i", now - DAY_S);
 	if (!st && e->n_ids)
-		st = db_run(e->q, SQL_ID_CAP, err, "i", (int64_t)MAX_SENT_IDS);
+		st = db_run(e->q, SQL_ID_CAP, err, "i",
+			    most_rows(e->q, MAX_SENT_IDS, ID_ROW_BYTES));
 	return st;
 }
 
@@ -304,7 +320,9 @@ static enum status commit_snapshot(struct queue *q, const struct queue_snapshot 
 	enum status st = db_run(q, SQL_SNAPSHOT_ADD, err, "biiiii", hash, (int64_t)s->device,
 				(int64_t)s->inode, (int64_t)s->size, s->mtime_ns, now);
 
-	return st ? st : db_run(q, SQL_SNAPSHOT_EXPIRE, err, "i", (int64_t)MAX_DONE_SNAPSHOTS);
+	return st ? st
+		  : db_run(q, SQL_SNAPSHOT_EXPIRE, err, "i",
+			   most_rows(q, MAX_DONE_SNAPSHOTS, SNAPSHOT_ROW_BYTES));
 }
 
 static enum status commit(struct queue_entry *e, const struct queue_snapshot *done, struct err *err)

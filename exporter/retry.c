@@ -32,13 +32,7 @@ enum status retry_send(struct transport *t, const struct retry_settings *set, st
 		wait = backoff_next_ns(&backoff, c->random(c->arg), last->wait_ns);
 		now = c->now_ns(c->arg);
 		left = now < deadline ? deadline - now : 0;
-		/*
-		 * A long wait that chance has drawn is cut, so that the last attempt comes at
-		 * the budget's end; one that the receiver asks for is not.
-		 */
-		if (wait > left && last->wait_ns <= left && left >= BACKOFF_FLOOR_NS)
-			wait = left;
-		if (wait > left)
+		if (!backoff_fits(&wait, last->wait_ns, left))
 			return give_up(t, set->what, last, attempts, err);
 		c->sleep_ns(c->arg, wait);
 	}

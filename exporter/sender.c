@@ -4,10 +4,9 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
+#include "exporter/drain.h"
 
 #define SECOND_NS ((uint64_t)1000000000)
-#define HOLD_FIRST_NS (5 * SECOND_NS)
-#define HOLD_MAX_NS (120 * SECOND_NS)
 #define HOLD_TELL_NS (60 * SECOND_NS)
 #define RECENT_NS (60 * SECOND_NS)
 #define SENDER_SUSPECT_AGAIN 2u /* as SENDER_SUSPECT, for parts of a batch that was suspected */
@@ -48,6 +47,7 @@ struct sender {
 	unsigned int n_held; /* configuration errors in a row */
 	uint64_t told_ns;    /* when the last of them was told */
 	bool told;
+	struct drain drain;
 	struct suspect poison; /* refused */
 	int64_t mute;	       /* batch whose parts get no answers while others do */
 	int64_t split_next;    /* batch whose next part is halved before it is sent */
@@ -60,6 +60,26 @@ struct sender {
 	char line[MAX_SERVER_TEXT + MAX_URL_BYTES];
 };
 
+static uint64_t now_ns(const struct sender *s)
+{
+	return s->clock.now_ns(s->clock.arg);
+}
+
+/* What an earlier process has left, perhaps many of them at the same time. */
+static enum status look_for_backlog(struct sender *s, struct err *err)
+{
+	struct queue_counts c;
+	enum status st = queue_count(s->set.queue, s->set.to, &c, err);
+	uint64_t now = now_ns(s);
+
+	if (st || !c.queued)
+		return st;
+	drain_start(&s->drain, now);
+	if (s->set.spread_ns)
+		s->due_ns = now + s->clock.random(s->clock.arg) % s->set.spread_ns;
+	return ST_OK;
+}
+
 enum status sender_open(struct sender **out, const struct sender_settings *set, struct err *err)
 {
 	struct sender *s = mem_zalloc(sizeof(*s));
@@ -69,16 +89,16 @@ enum status sender_open(struct sender **out, const struct sender_settings *set, 
 		return err_nomem(err, "a sender");
 	s->set = *set;
 	s->clock = set->clock ? *set->clock : retry_clock_system;
+	s->drain.rate = set->drain_bytes;
 	st = queue_item_init(&s->item, 0, err);
 	if (!st)
 		st = queue_item_init(&s->other, 1, err);
+	if (!st)
+		st = look_for_backlog(s, err);
 	if (st) {
 		sender_close(s);
 		return st;
 	}
-	if (set->spread_ns)
-		s->due_ns = s->clock.now_ns(s->clock.arg) +
-			    s->clock.random(s->clock.arg) % set->spread_ns;
 	*out = s;
 	return ST_OK;
 }
@@ -95,11 +115,6 @@ void sender_close(struct sender *s)
 const struct sender_stats *sender_stats(const struct sender *s)
 {
 	return &s->stats;
-}
-
-static uint64_t now_ns(const struct sender *s)
-{
-	return s->clock.now_ns(s->clock.arg);
 }
 
 static void tell(struct sender *s, const char *line, uint64_t wait_ns)
@@ -214,6 +229,7 @@ static enum sender_state acknowledge(struct sender *s, struct queue_item *item, 
 	s->n_held = 0;
 	s->told = false;
 	s->success_ns = now_ns(s);
+	drain_accepted(&s->drain, item->bytes.len, s->success_ns);
 	if (item->batch == s->poison.batch)
 		s->poison.in_a_row = 0;
 	s->record = (struct record){
@@ -250,18 +266,12 @@ static void tell_wait(struct sender *s, uint64_t ns)
 /* Not the data's fault: wait for somebody to mend it. */
 static enum sender_state hold(struct sender *s)
 {
-	uint64_t ceiling = HOLD_FIRST_NS;
 	uint64_t ns;
 
 	if (s->set.give_up_ns != SENDER_NEVER)
 		return halt(s);
-	for (unsigned int i = 0; i < s->n_held && ceiling < HOLD_MAX_NS; i++)
-		ceiling *= 2;
-	if (ceiling > HOLD_MAX_NS)
-		ceiling = HOLD_MAX_NS;
-	s->n_held++;
-	/* Never at once, and many senders not all at the same time. */
-	ns = ceiling / 2 + s->clock.random(s->clock.arg) % (ceiling / 2);
+	drain_failed(&s->drain, now_ns(s));
+	ns = backoff_hold_ns(s->n_held++, s->clock.random(s->clock.arg));
 	tell_wait(s, ns);
 	return wait(s, ns);
 }
@@ -317,18 +327,15 @@ static enum sender_state try_later(struct sender *s)
 	uint64_t ns = backoff_next_ns(&s->backoff, s->clock.random(s->clock.arg), asked);
 	bool mute = s->item.batch == s->mute;
 
+	drain_failed(&s->drain, now_ns(s));
 	/* Nothing else is left to try, but not long ago something passed. */
 	if (mute && s->item.n == 1 && s->last.class == SEND_TRANSPORT &&
 	    s->attempts >= SENDER_SUSPECT && now_ns(s) - s->success_ns < RECENT_NS)
 		return bury(s, &s->item);
 	if (s->set.give_up_ns != SENDER_NEVER) {
-		uint64_t spent = now_ns(s) - s->began_ns;
-		uint64_t left = spent < s->set.give_up_ns ? s->set.give_up_ns - spent : 0;
+		uint64_t spent = now_ns(s) - s->began_ns, all = s->set.give_up_ns;
 
-		/* A wait that chance has drawn is cut, so that the last attempt is at the end. */
-		if (ns > left && asked <= left && left >= BACKOFF_FLOOR_NS)
-			ns = left;
-		if (ns > left)
+		if (!backoff_fits(&ns, asked, spent < all ? all - spent : 0))
 			return halt(s);
 	}
 	s->probe = s->attempts % (mute ? SENDER_SUSPECT_AGAIN : SENDER_SUSPECT) == 0;
@@ -398,12 +405,11 @@ static enum sender_state probe_part(struct sender *s)
 		return blame(s);
 	s->attempts++;
 	s->stats.retries++;
-	if (queue_item_part(&s->item, s->item.first, s->item.n, &err)) {
-		tell(s, err.msg, 0);
-		let_go(s);
-		return SENDER_BUSY;
-	}
-	return try_later(s);
+	if (!queue_item_part(&s->item, s->item.first, s->item.n, &err))
+		return try_later(s);
+	tell(s, err.msg, 0);
+	let_go(s);
+	return SENDER_BUSY;
 }
 
 static enum sender_state send_probe(struct sender *s)
@@ -437,12 +443,19 @@ static enum sender_state send_probe(struct sender *s)
 
 static enum sender_state take(struct sender *s)
 {
-	enum queue_pick pick = s->turn++ % 2 ? QUEUE_NEWEST : QUEUE_OLDEST;
+	uint64_t pause = drain_wait_ns(&s->drain, now_ns(s));
 	struct err err = ERR_INIT;
-	enum status st = queue_take(s->set.queue, s->set.to, pick, 0, &s->item, &err);
+	enum queue_pick pick;
+	enum status st;
 
-	if (st == ST_END)
+	if (pause)
+		return wait(s, pause);
+	pick = s->turn++ % 2 ? QUEUE_NEWEST : QUEUE_OLDEST;
+	st = queue_take(s->set.queue, s->set.to, pick, 0, &s->item, &err);
+	if (st == ST_END) {
+		drain_end(&s->drain);
 		return SENDER_IDLE;
+	}
 	if (st) {
 		tell(s, err.msg, RECORD_WAIT_NS);
 		return wait(s, RECORD_WAIT_NS);

@@ -14,6 +14,10 @@
  * - refused otherwise: buried; the next one at once
  * - five times in vain: something else is tried in between. If that passes, it is
  *   these bytes: they are halved, and a lone span without an answer is buried
+ * - what an outage of ten seconds or an earlier process has left: at most drain_bytes
+ *   a second, twice that after each minute, until nothing is queued; so many senders
+ *   do not fall upon a receiver that is back, and a limit below what is produced
+ *   does not fill the queue
  * - address, credentials, certificates: nobody's data is to blame. Held and tried
  *   again after 5 s to two minutes, told once a minute
  *
@@ -40,7 +44,8 @@ struct sender_settings {
 	void *arg;
 	const struct retry_clock *clock; /* NULL: the system's */
 	uint64_t give_up_ns;		 /* of one delivery; SENDER_NEVER: keep at it */
-	uint64_t spread_ns;		 /* the first attempt comes within this time, by chance */
+	uint64_t spread_ns;   /* with a backlog, the first attempt is within this time, by chance */
+	uint64_t drain_bytes; /* a second while there is a backlog; 0: no limit */
 	/*
 	 * One line: what failed, or is worth knowing. `wait_ns`: when it goes on, 0 if
 	 * that is no question. May be NULL; called by who calls sender_step().

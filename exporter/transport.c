@@ -23,6 +23,7 @@ struct transport {
 	struct span_file *file; /* NULL: a receiver, and all that follows is about it */
 	enum setting_protocol protocol;
 	enum setting_compression compression;
+	size_t max_request;		    /* uncompressed */
 	struct setting_pairs headers;	    /* copies; values are secrets */
 	struct http_settings http_settings; /* texts belong to the arena below */
 	struct http *http;
@@ -119,6 +120,10 @@ static enum status open_otlp(struct transport *t, const struct otlp_settings *o,
 
 	t->protocol = o->protocol;
 	t->compression = o->compression;
+	t->max_request = o->max_request_bytes	       ? o->max_request_bytes
+			 : o->protocol == SETTING_GRPC ? MAX_GRPC_REQUEST
+						       : MAX_HTTP_REQUEST;
+	t->json.max = t->max_request;
 	if (!st)
 		st = keep_settings(t, o, err);
 	return st ? st : connect_anew(t, err);
@@ -127,6 +132,7 @@ static enum status open_otlp(struct transport *t, const struct otlp_settings *o,
 static enum status open_file(struct transport *t, const struct file_settings *set, struct err *err)
 {
 	snprintf(t->endpoint.shown, sizeof(t->endpoint.shown), "%s", set->path);
+	t->max_request = MAX_HTTP_REQUEST;
 	/* As JSON or as it is; nobody answers. */
 	t->protocol =
 		set->encoding == SETTING_OTLP_JSON ? SETTING_HTTP_JSON : SETTING_HTTP_PROTOBUF;
@@ -185,11 +191,6 @@ const char *transport_shown(const struct transport *t)
 }
 
 /* ---- what goes out ---- */
-
-static size_t most_bytes(const struct transport *t)
-{
-	return t->protocol == SETTING_GRPC ? MAX_GRPC_REQUEST : MAX_HTTP_REQUEST;
-}
 
 /* The body of a request for `batch`, borrowed until the next one. */
 static enum status encode(struct transport *t, struct slice batch, struct slice *body,
@@ -425,7 +426,7 @@ void transport_attempt(struct transport *t, struct slice batch, size_t n_spans,
 {
 	assert(batch.len && n_spans);
 	*out = (struct attempt_result){ .grpc_status = GRPC_NONE };
-	if (batch.len > most_bytes(t)) {
+	if (batch.len > t->max_request) {
 		fail_locally(out, SEND_TOO_BIG, "the request would be larger than receivers take");
 		return;
 	}

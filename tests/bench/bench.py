@@ -14,10 +14,11 @@ import subprocess
 import sys
 
 import page
+import send
 from measure import MB, MIB, Bench, generation_sizes, peak, user
 
 MODES = ["http", "net", "cpu", "ann"]
-PARTS = ["same", "read", "convert", "dump", "memory", "growth"]
+PARTS = ["same", "read", "convert", "dump", "memory", "growth", "send"]
 
 # How many times the reference's speed is promised, and aimed at.
 READ = {"http": (6, 10), "net": (6, 10), "cpu": (6, 10), "ann": (10, 10)}
@@ -149,6 +150,19 @@ class Runner:
                     f"{s} MB {1000 * v:.2f} ms a MB" for s, v in zip(sizes, per_mb)))
         return rows
 
+    def send(self, mb):
+        """Spans through queue and socket, beside the Go SDK's exporter; nothing is promised."""
+        rows = []
+        for mode in [m for m in ("http", "ann") if m in self.args.modes]:
+            ways = send.measure(self.args.build, f"{self.args.cache}/export",
+                                self.bench.trace(mode, mb), self.args.rounds)
+            for way in ways:
+                print(f"send {mode} {mb} MB, {way.name}: {way.rate():.0f} spans/s, "
+                      f"{way.cpu():.2f} us of CPU a span, {way.rate() / ways[0].rate():.1f} x, "
+                      f"{ways[0].cpu() / way.cpu():.1f} x", flush=True)
+                rows.append((way, mode, way.rate() / ways[0].rate(), ways[0].cpu() / way.cpu()))
+        return rows
+
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -173,7 +187,8 @@ def main():
     small = args.gate
     size = {"same": 4 if small else 20, "read": args.mb, "convert": args.mb,
             "dump": 4 if small else 10, "memory": args.mb if small else 500,
-            "growth": [1, 4, args.mb] if small else [1, 10, 100, 500]}
+            "growth": [1, 4, args.mb] if small else [1, 10, 100, 500],
+            "send": 4 if small else 20}
     for part in PARTS:
         if part not in args.parts:
             continue

@@ -52,6 +52,7 @@ TITLES = {
     "dump": "Every event as text, beside `go tool trace -d=parsed`",
     "memory": "Peak memory of `convert`",
     "growth": "Cost of a MB, by the size of the trace",
+    "send": "Spans into a socket, beside the Go SDK's OTLP exporter",
 }
 
 
@@ -68,7 +69,15 @@ def growth_table(rows, sizes):
                    f"{per_mb[-1] / per_mb[1]:.2f}") for what, mode, per_mb in rows))
 
 
+def send_table(rows):
+    return table(["", "trace", "spans a second", "ratio", "CPU a span", "ratio"],
+                 ((way.name, mode, f"{way.rate():.0f}", f"**{rate:.1f}**", f"{way.cpu():.2f} us",
+                   f"**{cpu:.1f}**") for way, mode, rate, cpu in rows))
+
+
 def body(part, rows, size, rounds):
+    if part == "send":
+        return f"Traces of {size} MB, {rounds} rounds, medians.\n\n" + send_table(rows)
     if part == "memory":
         return memory_table(rows)
     if part == "growth":

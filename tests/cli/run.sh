@@ -305,5 +305,8 @@ check "the limits hold" jq -e -n '[inputs.resourceSpans[].scopeSpans[].spans[]] 
 	all((.events // [])[].attributes // [] | length <= 1) and
 	any(.droppedAttributesCount > 0) and any(.droppedLinksCount > 0)' out
 
+# shellcheck disable=SC1091 # it is looked at by itself
+. "$here/queue.sh"
+
 echo "check-cli: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -235,6 +235,19 @@ START_TEST(verdicts)
 }
 END_TEST
 
+/* As JSON it is larger: the limit is about that, too. */
+START_TEST(json_has_the_same_limit)
+{
+	struct exporter_settings set = fixture_settings(SETTING_HTTP_JSON);
+
+	ck_assert_uint_lt(fx.message.len, fx.json.len - 1);
+	set.otlp.max_request_bytes = fx.json.len - (_i ? 0 : 1);
+	start_receiver("[]", NULL);
+	open_with(&set);
+	ck_assert_int_eq(attempt(), _i ? SEND_ACCEPTED : SEND_TOO_BIG);
+}
+END_TEST
+
 /* One byte more in front moves the cut into a rune. */
 START_TEST(long_words_are_cut_between_runes)
 {
@@ -264,11 +277,15 @@ END_TEST
 
 START_TEST(nothing_larger_than_receivers_take)
 {
-	struct exporter_settings set = fixture_settings((enum setting_protocol)_i);
+	struct exporter_settings set = fixture_settings((enum setting_protocol)(_i % 3));
 	uint8_t *large = mem_zalloc(MAX_HTTP_REQUEST + 1);
-	size_t size = _i == SETTING_GRPC ? MAX_GRPC_REQUEST : MAX_HTTP_REQUEST;
+	size_t size = _i >= 3		   ? (size_t)1 << 20
+		      : _i == SETTING_GRPC ? MAX_GRPC_REQUEST
+					   : MAX_HTTP_REQUEST;
 
 	ck_assert_ptr_nonnull(large);
+	if (_i >= 3)
+		set.otlp.max_request_bytes = size;
 	start_receiver("[]", NULL);
 	open_with(&set);
 	transport_attempt(fx.transport, (struct slice){ large, size + 1 }, 2, &fx.result);
@@ -364,7 +381,8 @@ Suite *transport_suite(void)
 	tcase_add_loop_test(t, large_bodies_go_at_once, 0, 3);
 	tcase_add_loop_test(t, verdicts, 0, sizeof(answers) / sizeof(answers[0]));
 	tcase_add_loop_test(t, long_words_are_cut_between_runes, 0, 6);
-	tcase_add_loop_test(t, nothing_larger_than_receivers_take, 0, 3);
+	tcase_add_loop_test(t, nothing_larger_than_receivers_take, 0, 6);
+	tcase_add_loop_test(t, json_has_the_same_limit, 0, 2);
 	tcase_add_loop_test(t, bad_settings, 0, sizeof(bad_headers) / sizeof(bad_headers[0]));
 	tcase_add_loop_test(t, survives_no_memory, 0, 3);
 	tcase_add_test(t, descriptions);

@@ -1,8 +1,8 @@
 // Command bigtrace records an execution trace with many spans in it.
 //
-//	bigtrace FILE TASKS
+//	bigtrace FILE TASKS [PAIRS]
 //
-// Each task has two regions, one inside the other, and a log.
+// Each task has that many (1) pairs of regions, one inside the other, and a log in each.
 package main
 
 import (
@@ -22,12 +22,18 @@ func main() {
 }
 
 func run() error {
-	if len(os.Args) != 3 {
-		return fmt.Errorf("usage: bigtrace FILE TASKS")
+	if len(os.Args) != 3 && len(os.Args) != 4 {
+		return fmt.Errorf("usage: bigtrace FILE TASKS [PAIRS]")
 	}
 	n, err := strconv.Atoi(os.Args[2])
 	if err != nil {
 		return err
+	}
+	pairs := 1
+	if len(os.Args) == 4 {
+		if pairs, err = strconv.Atoi(os.Args[3]); err != nil {
+			return err
+		}
 	}
 	f, err := os.Create(os.Args[1])
 	if err != nil {
@@ -41,7 +47,7 @@ func run() error {
 	for range workers {
 		wg.Go(func() {
 			for i := range n / workers {
-				work(i)
+				work(i, pairs)
 			}
 		})
 	}
@@ -50,12 +56,14 @@ func run() error {
 	return f.Close()
 }
 
-func work(i int) {
+func work(i, pairs int) {
 	ctx, task := trace.NewTask(context.Background(), "job")
 	defer task.End()
-	trace.WithRegion(ctx, "outer", func() {
-		trace.WithRegion(ctx, "inner", func() {
-			trace.Log(ctx, "number", strconv.Itoa(i))
+	for range pairs {
+		trace.WithRegion(ctx, "outer", func() {
+			trace.WithRegion(ctx, "inner", func() {
+				trace.Log(ctx, "number", strconv.Itoa(i))
+			})
 		})
-	})
+	}
 }

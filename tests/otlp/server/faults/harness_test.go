@@ -32,6 +32,7 @@ import (
 var (
 	program = flag.String("flightspan", "", "the program")
 	small   = flag.String("small", "", "a snapshot of one batch")
+	mid     = flag.String("mid", "", "a larger one, that is converted quickly")
 	big     = flag.String("big", "", "a snapshot of several batches")
 )
 
@@ -188,7 +189,7 @@ func (w *world) config() string {
 	text := fmt.Sprintf(`exporters:
   - name: sink
     otlp: { endpoint: %q, protocol: %s, compression: %s, timeout: %s%s }
-queue: { path: %q }
+queue: { path: %q, spread: 0s }
 `, url, w.protocol, w.compression, w.timeout, w.extra, filepath.Join(w.dir, "queue.db"))
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		w.Fatal(err)
@@ -202,10 +203,14 @@ type outcome struct {
 	maxRSS int64 // KiB
 }
 
-func (w *world) start(args ...string) (*exec.Cmd, *bytes.Buffer) {
+func (w *world) start(args ...string) (*exec.Cmd, fmt.Stringer) { return w.startUnder(nil, args...) }
+
+// startUnder starts the program through another one, if there is any.
+func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stringer) {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
 	w.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, *program, args...)
+	line := append(append(append([]string(nil), before...), *program), args...)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	for _, v := range os.Environ() {
@@ -220,7 +225,7 @@ func (w *world) start(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, &out
 }
 
-func (w *world) wait(cmd *exec.Cmd, out *bytes.Buffer) outcome {
+func (w *world) wait(cmd *exec.Cmd, out fmt.Stringer) outcome {
 	err := cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -61,6 +61,7 @@ type Server struct {
 	EveryNth  int           // with Nth: answer each n-th request so
 	Nth       Step          //
 	ConnAge   time.Duration // GOAWAY or close to older connections
+	Before    func()        // called before each answer, once the spans are stored
 	mu        sync.Mutex
 	script    []Step
 	requests  int
@@ -143,6 +144,15 @@ func (s *Server) SetScript(steps ...Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.script = steps
+}
+
+// Forget what came so far.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.stored)
+	clear(s.seen)
+	s.requests, s.arrived = 0, nil
 }
 
 // TakeAll mends everything: from now on each request is accepted.
@@ -369,6 +379,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	st := s.next(r, wire, plain, spans)
+	if s.Before != nil {
+		s.Before()
+	}
 	select {
 	case <-time.After(time.Duration(st.DelayMS) * time.Millisecond):
 	case <-r.Context().Done():
