@@ -84,7 +84,27 @@ static enum MHD_Result route(struct MHD_Connection *c, const char *url, const st
 		return page(c, v, "text/plain; version=0.0.4; charset=utf-8", admin_metrics);
 	if (!strcmp(url, "/captures"))
 		return page(c, v, "application/json", admin_captures);
-	return plain(c, 404, "there are /healthz, /readyz, /metrics and /captures\n");
+	return plain(c, 404,
+		     "there are /healthz, /readyz, /metrics, /captures, and POST /trigger/NAME\n");
+}
+
+/* POST /trigger/NAME */
+static enum MHD_Result pull_trigger(struct MHD_Connection *c, const char *name,
+				    const struct run_view *v)
+{
+	switch (trigger_fire(v->triggers, name, "POST on the admin address")) {
+	case TRIGGER_FIRED:
+		return plain(c, 202, "fired\n");
+	case TRIGGER_TOO_SOON:
+		return plain(c, 429, "not now: cooldown or max_per_hour\n");
+	default:
+		return plain(c, 404, "no trigger of this name\n");
+	}
+}
+
+static bool is_trigger(const char *method, const char *url)
+{
+	return !strcmp(method, "POST") && !strncmp(url, "/trigger/", 9);
 }
 
 static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url,
@@ -109,10 +129,10 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 	}
 	if (!listener_allows(c, a->token))
 		return plain(c, 401, "a token is needed: Authorization: Bearer TOKEN\n");
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return plain(c, 405, "GET only\n");
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && !is_trigger(method, url))
+		return plain(c, 405, "GET only, and POST for /trigger/NAME\n");
 	run_look(a->run, &v);
-	rc = route(c, url, &v);
+	rc = is_trigger(method, url) ? pull_trigger(c, url + 9, &v) : route(c, url, &v);
 	run_look_end(a->run);
 	return rc;
 }

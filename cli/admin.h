@@ -3,6 +3,7 @@
  *
  *   GET /healthz    200 while the program works       GET /metrics    Prometheus text
  *   GET /readyz     200 while it takes snapshots      GET /captures   JSON, the last hundred
+ *   POST /trigger/NAME    202 fired, 404 no such, 429 too soon
  */
 #ifndef CLI_ADMIN_H
 #define CLI_ADMIN_H

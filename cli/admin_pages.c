@@ -179,6 +179,29 @@ static void sources(struct buf *b, const struct run_view *v)
 	for (size_t i = 0; i < v->n_sources; i++)
 		source_row(b, "flightspan_source_refused_total", v, i,
 			   v->sources[i].status.left_out);
+	head(b, "flightspan_open_tasks", "gauge", "Tasks that are open in the traced program.");
+	for (size_t i = 0; i < v->n_sources; i++) {
+		if (!strcmp(v->sources[i].kind, "stream"))
+			source_row(b, "flightspan_open_tasks", v, i,
+				   v->sources[i].status.open_tasks);
+	}
+}
+
+static void triggers(struct buf *b, const struct run_view *v)
+{
+	struct trigger_count *c = mem_alloc(256 * sizeof(*c));
+	size_t n = c ? trigger_counts(v->triggers, c, 256) : 0;
+
+	head(b, "flightspan_triggers_fired_total", "counter", "How often a trigger fired.");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "flightspan_triggers_fired_total{trigger=\"%s\"} %" PRIu64 "\n",
+			   c[i].name, c[i].fired);
+	head(b, "flightspan_triggers_held_total", "counter",
+	     "How often one was met within its cooldown or over max_per_hour.");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "flightspan_triggers_held_total{trigger=\"%s\"} %" PRIu64 "\n",
+			   c[i].name, c[i].held);
+	mem_free(c);
 }
 
 /* The process metrics that every Prometheus client has. */
@@ -223,6 +246,7 @@ void admin_metrics(struct buf *b, const struct run_view *v)
 	}
 	work(b, v);
 	sources(b, v);
+	triggers(b, v);
 	process(b);
 }
 

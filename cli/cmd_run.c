@@ -17,6 +17,9 @@ static void our_signals(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGUSR2);
+	sigaddset(set, RUN_WAKE);
 }
 
 static void reload(struct run *r, const char *path)
@@ -46,6 +49,8 @@ static void serve(struct run *r, const char *path)
 			break;
 		if (number == SIGHUP)
 			reload(r, path);
+		if (number == SIGUSR1 || number == SIGUSR2)
+			run_signal(r, number);
 		/* The watchdog hears nothing of a process that hangs. */
 		if (run_tick(r, patience) && patience)
 			notify_send("WATCHDOG=1");
@@ -53,7 +58,9 @@ static void serve(struct run *r, const char *path)
 	log_info("stopping: %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	notify_send("STOPPING=1");
 	/* The next one ends the program at once: all that counts is on disk. */
-	sigdelset(&set, SIGHUP);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -116,7 +123,8 @@ const struct command cmd_run = {
 		"with a note. A crash loses nothing and sends nothing twice that differs.\n\n"
 		"SIGTERM, SIGINT  stop: end the snapshot at hand, send on for queue.flush, tell who\n"
 		"                 got how many spans; the rest stays queued. Twice: at once\n"
-		"SIGHUP           read the file again; if it is wrong, the old settings stay\n\n"
+		"SIGHUP           read the file again; if it is wrong, the old settings stay\n"
+		"SIGUSR1, SIGUSR2 fire the triggers that name them\n\n"
 		"Under systemd use Type=notify; WatchdogSec= is obeyed. log.format: json gives one\n"
 		"object a line.\n\n"
 		"Try: flightspan run -c flightspan.yaml",

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -34,6 +35,8 @@ struct run {
 	struct worker *worker;
 	struct send *send;
 	struct admin *admin;
+	struct trigger_set *triggers;
+	pthread_t main; /* gets RUN_WAKE when a trigger fires */
 	bool stopping;
 	pthread_mutex_t mutex; /* held while pointers change, or are looked at */
 	struct running sources[2 * MAX_SOURCES];
@@ -83,6 +86,7 @@ static enum status start_source(struct run *r, struct run_plan *plan,
 				const struct source_settings *set, struct err *err)
 {
 	const struct source_env env = { .inbox = r->inbox,
+					.triggers = r->triggers,
 					.spool = plan->settings.queue.path,
 					.tell = tell,
 					.name = set->name };
@@ -156,6 +160,68 @@ static enum status start_sources(struct run *r, struct run_plan *plan, struct er
 	return st;
 }
 
+static void wake_main(void *arg)
+{
+	struct run *r = arg;
+
+	pthread_kill(r->main, RUN_WAKE);
+}
+
+static void give_back(void *plan)
+{
+	run_plan_unref(plan);
+}
+
+static enum status use_triggers(struct run *r, struct run_plan *plan, struct err *err)
+{
+	return trigger_update(r->triggers, plan->settings.triggers.ptr, plan->settings.triggers.n,
+			      run_plan_ref(plan), give_back, err);
+}
+
+static bool wanted(const struct setting_texts *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (!strcmp(names->ptr[i], name))
+			return true;
+	}
+	return !names->n;
+}
+
+/* Ask the sources that a trigger names for a capture. */
+static void capture_for(struct run *r, const struct trigger_request *t)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < 2 * MAX_SOURCES; i++) {
+		struct running *s = &r->sources[i];
+
+		if (!s->kind || s->retired || !s->kind->ask || !wanted(t->capture, s->set->name))
+			continue;
+		if (s->kind->ask(s->source, t))
+			n++;
+		else
+			log_warn("trigger %s: source %s has nothing to capture now", t->name,
+				 s->set->name);
+	}
+	log_info("trigger %s fired: %s; %u captures", t->name, t->cause, n);
+}
+
+static void serve_triggers(struct run *r)
+{
+	struct trigger_request t;
+
+	trigger_tick(r->triggers);
+	while (trigger_next(r->triggers, &t)) {
+		capture_for(r, &t);
+		trigger_unref(t.rules);
+	}
+}
+
+void run_signal(struct run *r, int number)
+{
+	trigger_signal(r->triggers, number == SIGUSR1 ? SETTING_USR1 : SETTING_USR2);
+}
+
 static enum status start_admin(struct run *r, const struct settings *s, struct err *err)
 {
 	return *s->admin.listen ? admin_open(&r->admin, r, s, err) : ST_OK;
@@ -168,6 +234,7 @@ void run_look(struct run *r, struct run_view *out)
 				  .send = r->send,
 				  .inbox = r->inbox,
 				  .settings = &r->plan->settings,
+				  .triggers = r->triggers,
 				  .stopping = r->stopping };
 	for (size_t i = 0; i < 2 * MAX_SOURCES && out->n_sources < MAX_SOURCES; i++) {
 		const struct running *s = &r->sources[i];
@@ -194,7 +261,12 @@ enum status run_open(struct run **out, const char *path, struct err *err)
 		return err_nomem(err, "the sidecar");
 	r->path = path;
 	pthread_mutex_init(&r->mutex, NULL);
+	r->main = pthread_self();
 	st = run_plan_load(&r->plan, path, err);
+	if (!st)
+		st = trigger_open(&r->triggers, wake_main, r, err);
+	if (!st)
+		st = use_triggers(r, r->plan, err);
 	if (!st) {
 		apply_log(&r->plan->settings);
 		log_set_repeats(LOG_BURST, 60 * SECOND_NS);
@@ -256,6 +328,8 @@ static enum status exchange(struct run *r, struct run_plan *fresh, struct err *e
 		run_plan_unref(fresh);
 	} else {
 		/* Transports and queue have copied what they need. */
+		if (use_triggers(r, fresh, err))
+			log_error("%s", err->msg);
 		run_plan_unref(r->plan);
 		r->plan = fresh;
 		apply_log(&fresh->settings);
@@ -310,6 +384,7 @@ bool run_tick(struct run *r, uint64_t ns)
 		close_source(s);
 		pthread_mutex_unlock(&r->mutex);
 	}
+	serve_triggers(r);
 	log_sum_up();
 	return !ns || !worker_stuck(r->worker, ns);
 }
@@ -357,6 +432,7 @@ void run_close(struct run *r)
 		if (r->sources[i].kind)
 			close_source(&r->sources[i]);
 	}
+	trigger_close(r->triggers);
 	send_close(r->send);
 	run_plan_unref(r->plan);
 	pthread_mutex_destroy(&r->mutex);

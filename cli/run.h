@@ -7,6 +7,8 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
+#include <signal.h>
+
 #include "cli/run_plan.h"
 #include "collector/source/source.h"
 
@@ -24,6 +26,11 @@ MUST_CHECK enum status run_open(struct run **out, const char *path, struct err *
  * nothing, and is the error.
  */
 MUST_CHECK enum status run_reload(struct run *r, struct err *err);
+
+/* Sent to the main thread when a trigger fired: run_tick() asks the sources then. */
+#define RUN_WAKE SIGRTMIN
+/* SIGUSR1 or SIGUSR2 came. */
+void run_signal(struct run *r, int number);
 
 /* Housekeeping, about once a second. False: it hangs. `ns`: the watchdog's patience, or 0. */
 bool run_tick(struct run *r, uint64_t ns);

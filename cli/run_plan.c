@@ -33,11 +33,11 @@ static enum status check_listen(const char *listen, bool has_token, struct err *
 static enum status check_source(const struct settings *s, size_t i, struct err *err)
 {
 	const struct source_settings *a = &s->sources.ptr[i];
-	const char *kind = a->is_pull ? "pull" : "stream";
+	const char *kind = "pull";
 
 	if (!source_kind_of(a)) {
 		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			"sources of this kind are not in this version; there are: directory, push");
+			"sources of this kind are not in this version; there are: directory, stream, push");
 		return at(s, err, "sources", i, kind);
 	}
 	if (a->is_push && check_listen(a->push.listen, *a->push.token || *a->push.token_file, err))
@@ -50,6 +50,29 @@ static enum status check_source(const struct settings *s, size_t i, struct err *
 		err_set(err, ST_CONFIG, ERR_NO_OFFSET, "source %s watches this folder already",
 			b->name);
 		return at(s, err, "sources", i, "directory.path");
+	}
+	return ST_OK;
+}
+
+/* Does it name sources, and such that can capture? */
+static enum status check_trigger(const struct settings *s, size_t i, struct err *err)
+{
+	const struct setting_texts *names = &s->triggers.ptr[i].capture;
+
+	for (size_t j = 0; j < names->n; j++) {
+		const struct source_settings *found = NULL;
+
+		for (size_t k = 0; k < s->sources.n; k++) {
+			if (!strcmp(s->sources.ptr[k].name, names->ptr[j]))
+				found = &s->sources.ptr[k];
+		}
+		if (found && found->is_stream)
+			continue;
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+			found ? "source %s cannot capture: that is for streams"
+			      : "there is no source %s",
+			names->ptr[j]);
+		return at(s, err, "triggers", i, "capture");
 	}
 	return ST_OK;
 }
@@ -81,10 +104,10 @@ enum status run_check(const struct settings *s, struct err *err)
 			"run needs at least one, such as otlp: { endpoint: ... }");
 		return settings_at(s, "exporters", err);
 	}
-	if (s->triggers.n) {
-		err_set(err, ST_CONFIG, ERR_NO_OFFSET, "triggers are not in this version");
-		return settings_at(s, "triggers", err);
-	}
+	for (size_t i = 0; i < s->triggers.n && !st; i++)
+		st = check_trigger(s, i, err);
+	if (st)
+		return st;
 	if (*s->admin.listen) {
 		st = check_listen(s->admin.listen, *s->admin.token || *s->admin.token_file, err);
 		if (st)
@@ -139,13 +162,13 @@ enum status run_plan_load(struct run_plan **out, const char *path, struct err *e
 
 struct run_plan *run_plan_ref(struct run_plan *p)
 {
-	p->refs++;
+	__atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
 	return p;
 }
 
 void run_plan_unref(struct run_plan *p)
 {
-	if (!p || --p->refs)
+	if (!p || __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	plan_resource_release(&p->resource);
 	mem_free(p->sampling);

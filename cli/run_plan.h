@@ -10,7 +10,7 @@
 #include "cli/plan.h"
 
 struct run_plan {
-	unsigned int refs; /* of the main thread alone */
+	unsigned int refs; /* atomic */
 	struct settings settings;
 	struct resource resource;
 	struct sampling_rule *sampling;

@@ -8,6 +8,8 @@ const struct source_kind *source_kind_of(const struct source_settings *set)
 {
 	if (set->is_directory)
 		return &source_directory;
+	if (set->is_stream)
+		return &source_stream;
 	if (set->is_push)
 		return &source_push;
 	return NULL;

@@ -9,11 +9,13 @@
 #define COLLECTOR_SOURCE_SOURCE_H
 
 #include "collector/source/inbox.h"
+#include "collector/trigger/trigger.h"
 #include "config/settings.h"
 
 struct source_env {
 	struct inbox *inbox; /* borrowed until close, as the settings */
-	const char *spool;   /* temporary files go beside this path */
+	struct trigger_set *triggers;
+	const char *spool; /* temporary files go beside this path */
 	/* One line for a person about the source of this name; from any thread. */
 	void (*tell)(const char *name, enum log_level level, const char *line);
 	const char *name;
@@ -21,15 +23,18 @@ struct source_env {
 
 /* For people and /metrics. */
 struct source_status {
-	bool ready;	   /* the folder is there, the socket listens */
-	uint64_t waiting;  /* captures that are not handed over yet */
-	uint64_t left_out; /* because a limit was reached */
+	bool ready;	     /* the folder is there, the socket listens */
+	uint64_t waiting;    /* captures that are not handed over yet */
+	uint64_t left_out;   /* because a limit was reached */
+	uint64_t open_tasks; /* of a stream, now */
 };
 
 struct source_kind {
 	const char *word; /* its key in the file */
 	MUST_CHECK enum status (*open)(void **out, const struct source_settings *set,
 				       const struct source_env *env, struct err *err);
+	/* A trigger wants a capture. False: not possible now. NULL: it has none to give. */
+	bool (*ask)(void *source, const struct trigger_request *r);
 	void (*stop)(void *source);
 	/* Is nothing of it in the inbox, or being read? */
 	bool (*idle)(void *source);
@@ -47,6 +52,6 @@ void source_tell(const struct source_env *env, enum log_level level, const char 
 /* The decimal number of a header; UINT64_MAX if it is none. */
 uint64_t source_number(const char *text);
 
-extern const struct source_kind source_directory, source_push;
+extern const struct source_kind source_directory, source_push, source_stream;
 
 #endif /* COLLECTOR_SOURCE_SOURCE_H */

@@ -1,0 +1,461 @@
+/*
+ * stream: a live trace of a program, of which the last part is kept.
+ *
+ * Connects to the trace handler of net/http/pprof and reads without end: a flight recorder
+ * outside of the program. Each generation that has come whole is packed (a zstd frame) and
+ * put into a ring of the last `window`, of at most max_size as packed; its events are what
+ * triggers are evaluated on. A capture is the header and the ring as it is when the
+ * trigger's delay is over: zstd frames one behind the other, in a file in memory.
+ *
+ * One thread, which pulls the bytes. A new connection is a new trace: the ring is empty
+ * then. A program that is traced by somebody else answers 500, which is told and tried
+ * again; a server with a write timeout is asked for less at a time. Closing the connection
+ * stops the tracing at once.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "collector/source/fetch.h"
+#include "collector/source/source.h"
+#include "collector/source/spool.h"
+#include "collector/trace/header.h"
+#include "collector/trace/reader.h"
+#include "collector/trigger/watch.h"
+
+#define SECOND_NS ((uint64_t)1000000000)
+#define MAX_RING 4096u
+#define MAX_PENDING 8u
+#define LEVEL 1 /* of zstd: nobody waits, but it is the traced program's machine */
+
+struct packed {
+	void *bytes;
+	size_t len;
+	uint64_t came_ns;
+};
+
+struct stream {
+	const struct source_settings *set;
+	struct source_env env;
+	pthread_t thread;
+	bool runs, stop;    /* stop: atomic */
+	unsigned int asked; /* which of the durations */
+	/* Of the connection. */
+	struct fetch *fetch;
+	struct buf fresh;    /* bytes that belong to no packed generation yet */
+	uint64_t fresh_base; /* offset of its first byte in the trace */
+	void *head;	     /* the header, packed */
+	size_t head_len;
+	struct packed ring[MAX_RING];
+	size_t first, n;
+	uint64_t ring_bytes;
+	uint64_t left_out;     /* of the watch */
+	pthread_mutex_t mutex; /* of what follows */
+	bool connected;
+	struct trigger_request pending[MAX_PENDING];
+	size_t n_pending, n_asked;
+	uint64_t n_lost, open_tasks;
+};
+
+struct stream_capture {
+	struct capture c;
+	struct stream *s;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
+static bool stopped(const struct stream *s)
+{
+	return __atomic_load_n(&s->stop, __ATOMIC_ACQUIRE);
+}
+
+/* ---- the ring ---- */
+
+static void drop_oldest(struct stream *s)
+{
+	struct packed *p = &s->ring[s->first];
+
+	s->ring_bytes -= p->len;
+	mem_free(p->bytes);
+	s->first = (s->first + 1) % MAX_RING;
+	s->n--;
+}
+
+static void forget_connection(struct stream *s)
+{
+	while (s->n)
+		drop_oldest(s);
+	mem_free(s->head);
+	s->head = NULL;
+	buf_clear(&s->fresh);
+	s->fresh_base = 0;
+}
+
+static void *pack(const uint8_t *bytes, size_t n, size_t *len)
+{
+	size_t cap = ZSTD_compressBound(n);
+	void *out = mem_alloc(cap), *fitted;
+
+	if (!out)
+		return NULL;
+	*len = ZSTD_compress(out, cap, bytes, n, LEVEL);
+	if (ZSTD_isError(*len)) {
+		mem_free(out);
+		return NULL;
+	}
+	fitted = mem_realloc(out, *len);
+	return fitted ? fitted : out;
+}
+
+/* The reader has taken the trace up to `end`: that is a generation, or the header. */
+static enum status keep(struct stream *s, uint64_t end, struct err *err)
+{
+	size_t n = (size_t)(end - s->fresh_base);
+	struct packed p = { .came_ns = now_ns() };
+
+	if (!s->head && n >= TRACE_HEADER_BYTES) {
+		s->head = pack(s->fresh.ptr, TRACE_HEADER_BYTES, &s->head_len);
+		if (!s->head)
+			return err_nomem(err, "the window of a stream");
+	}
+	if (s->fresh_base == 0 && n >= TRACE_HEADER_BYTES)
+		p.bytes = pack(s->fresh.ptr + TRACE_HEADER_BYTES, n - TRACE_HEADER_BYTES, &p.len);
+	else
+		p.bytes = pack(s->fresh.ptr, n, &p.len);
+	if (!p.bytes)
+		return err_nomem(err, "the window of a stream");
+	memmove(s->fresh.ptr, s->fresh.ptr + n, s->fresh.len - n);
+	s->fresh.len -= n;
+	s->fresh_base = end;
+	if (s->n == MAX_RING)
+		drop_oldest(s);
+	s->ring[(s->first + s->n++) % MAX_RING] = p;
+	s->ring_bytes += p.len;
+	/* What ended before the window began; and one at least stays. */
+	while (s->n > 1 && (s->ring_bytes > s->set->stream.max_bytes ||
+			    p.came_ns - s->ring[s->first].came_ns > s->set->stream.window_ns))
+		drop_oldest(s);
+	return ST_OK;
+}
+
+/* ---- captures ---- */
+
+static void done(struct capture *c, enum capture_outcome outcome, const char *why)
+{
+	struct stream_capture *x = c->arg;
+	struct stream *s = x->s;
+
+	if (outcome != CAPTURE_QUEUED && outcome != CAPTURE_KNOWN)
+		source_tell(&s->env, LOG_LEVEL_ERROR, "a capture (%s) is lost: %s", c->cause, why);
+	pthread_mutex_lock(&s->mutex);
+	s->n_asked--;
+	s->n_lost += outcome != CAPTURE_QUEUED && outcome != CAPTURE_KNOWN;
+	pthread_mutex_unlock(&s->mutex);
+	mem_free(x);
+}
+
+static enum status write_ring(struct stream *s, int fd, struct err *err)
+{
+	enum status st = spool_write(fd, s->head, s->head_len, err);
+
+	for (size_t i = 0; i < s->n && !st; i++) {
+		const struct packed *p = &s->ring[(s->first + i) % MAX_RING];
+
+		st = spool_write(fd, p->bytes, p->len, err);
+	}
+	if (!st && lseek(fd, 0, SEEK_SET) != 0)
+		st = err_errno(err, "cannot read a capture");
+	return st;
+}
+
+/* False: the inbox is full, so later. */
+static bool capture(struct stream *s, const struct trigger_request *r)
+{
+	struct stream_capture *x = mem_zalloc(sizeof(*x));
+	struct err err = ERR_INIT;
+	int fd = memfd_create("flightspan", MFD_CLOEXEC);
+
+	if (!x || fd < 0 || write_ring(s, fd, &err)) {
+		source_tell(&s->env, LOG_LEVEL_ERROR, "trigger %s: no capture: %s", r->name,
+			    *err.msg ? err.msg : "out of memory");
+		if (fd >= 0)
+			close(fd);
+		mem_free(x);
+		return true;
+	}
+	x->s = s;
+	x->c = (struct capture){ .fd = fd, .done = done, .arg = x };
+	snprintf(x->c.name, sizeof(x->c.name), "%s", s->set->name);
+	snprintf(x->c.source, sizeof(x->c.source), "%s", s->set->name);
+	snprintf(x->c.trigger, sizeof(x->c.trigger), "%s", r->name);
+	snprintf(x->c.cause, sizeof(x->c.cause), "%s", r->cause);
+	pthread_mutex_lock(&s->mutex);
+	s->n_asked++;
+	pthread_mutex_unlock(&s->mutex);
+	if (inbox_offer(s->env.inbox, &x->c))
+		return true;
+	pthread_mutex_lock(&s->mutex);
+	s->n_asked--;
+	pthread_mutex_unlock(&s->mutex);
+	close(fd);
+	mem_free(x);
+	return false;
+}
+
+/* Those whose delay is over, at a generation's end; `all`: there will be no more. */
+static void serve(struct stream *s, bool all)
+{
+	struct trigger_request r;
+
+	pthread_mutex_lock(&s->mutex);
+	for (size_t i = 0; i < s->n_pending;) {
+		bool due = all || now_ns() - s->pending[i].fired_ns >= s->pending[i].delay_ns;
+		bool taken;
+
+		if (!due || !s->n) {
+			i++;
+			continue;
+		}
+		r = s->pending[i];
+		pthread_mutex_unlock(&s->mutex);
+		taken = capture(s, &r);
+		pthread_mutex_lock(&s->mutex);
+		if (!taken && !all) {
+			i++;
+			continue;
+		}
+		s->n_lost += !taken;
+		s->pending[i] = s->pending[--s->n_pending];
+	}
+	pthread_mutex_unlock(&s->mutex);
+}
+
+static bool ask(void *source, const struct trigger_request *r)
+{
+	struct stream *s = source;
+	bool room;
+
+	pthread_mutex_lock(&s->mutex);
+	room = s->n_pending < MAX_PENDING && s->connected;
+	if (room) {
+		s->pending[s->n_pending] = *r;
+		s->pending[s->n_pending++].rules = NULL;
+	}
+	s->n_lost += !room;
+	pthread_mutex_unlock(&s->mutex);
+	return room;
+}
+
+/* ---- the connection ---- */
+
+static enum status read_some(void *arg, uint8_t *dst, size_t cap, size_t *n, struct err *err)
+{
+	struct stream *s = arg;
+	enum status st = fetch_read(s->fetch, dst, cap, n, err);
+
+	if (st)
+		return st;
+	buf_add(&s->fresh, dst, *n);
+	return buf_status(&s->fresh, "a generation of a stream", err);
+}
+
+static void set_connected(struct stream *s, bool is)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->connected = is;
+	pthread_mutex_unlock(&s->mutex);
+}
+
+/* Until the trace ends, whoever ends it. */
+static enum status follow(struct stream *s, struct err *err)
+{
+	struct reader *r = reader_open((struct byte_source){ read_some, s }, err);
+	const struct event *ev;
+	struct watch *w = NULL;
+	enum status st = r ? watch_open(&w, s->env.triggers, err) : err->code;
+
+	while (!st && !stopped(s)) {
+		st = reader_next(r, &ev, err);
+		if (st)
+			break;
+		/* A generation is there: it is kept before its events are looked at. */
+		if (ev->kind == EVENT_SYNC && ev->tables) {
+			st = keep(s, reader_bytes(r), err);
+			set_connected(s, true);
+			watch_rules(w);
+			serve(s, false);
+			pthread_mutex_lock(&s->mutex);
+			s->open_tasks = watch_open_tasks(w);
+			s->left_out = watch_left_out(w);
+			pthread_mutex_unlock(&s->mutex);
+		} else {
+			watch_event(w, ev);
+		}
+	}
+	serve(s, true);
+	watch_close(w);
+	reader_close(r);
+	return st;
+}
+
+/* How long to ask for; a server's WriteTimeout may forbid the longer ones. */
+static const unsigned int durations[] = { 100000, 3600, 300, 60, 25, 8, 4, 2, 1 };
+#define N_DURATIONS (sizeof(durations) / sizeof(durations[0]))
+
+static enum status refused(struct stream *s, struct err *err)
+{
+	long code = fetch_status(s->fetch);
+	char words[256];
+
+	fetch_words(s->fetch, words, sizeof(words));
+	if (code == 400 && strstr(words, "WriteTimeout") && s->asked + 1 < N_DURATIONS) {
+		s->asked++;
+		return ST_END;
+	}
+	return err_set(err, ST_REMOTE, ERR_NO_OFFSET, "HTTP status %ld: %s%s", code, words,
+		       code == 500 ? " (somebody else traces this program)" : "");
+}
+
+/* One connection from begin to end. ST_END: the next one at once. */
+static enum status connect_once(struct stream *s, struct err *err)
+{
+	char url[MAX_URL_BYTES];
+	struct fetch_settings set = { url, 0, &s->stop };
+	enum status st;
+
+	snprintf(url, sizeof(url), "%.2000s%sseconds=%u", s->set->stream.url,
+		 strchr(s->set->stream.url, '?') ? "&" : "?", durations[s->asked]);
+	st = fetch_open(&s->fetch, &set, err);
+	if (st)
+		return st;
+	if (!stopped(s))
+		st = fetch_status(s->fetch) == 200 ? follow(s, err) : refused(s, err);
+	set_connected(s, false);
+	fetch_close(s->fetch);
+	s->fetch = NULL;
+	forget_connection(s);
+	return st;
+}
+
+static void pause_for(const struct stream *s, uint64_t ns)
+{
+	const struct timespec step = { 0, 100000000 };
+
+	for (uint64_t end = now_ns() + ns; now_ns() < end && !stopped(s);)
+		nanosleep(&step, NULL);
+}
+
+static void *stream_run(void *arg)
+{
+	struct stream *s = arg;
+	uint64_t wait = SECOND_NS;
+
+	while (!stopped(s)) {
+		struct err err = ERR_INIT;
+		uint64_t began = now_ns();
+		enum status st = connect_once(s, &err);
+
+		if (stopped(s) || st == ST_END)
+			continue;
+		if (now_ns() - began > 30 * SECOND_NS)
+			wait = SECOND_NS;
+		source_tell(&s->env, LOG_LEVEL_WARN, "%s; connecting again in %.0f s",
+			    *err.msg ? err.msg : "the stream ended", (double)wait / 1e9);
+		pause_for(s, wait);
+		wait = wait < 15 * SECOND_NS ? 2 * wait : 30 * SECOND_NS;
+	}
+	return NULL;
+}
+
+static void stop(void *source)
+{
+	struct stream *s = source;
+
+	__atomic_store_n(&s->stop, true, __ATOMIC_RELEASE);
+	if (s->runs)
+		pthread_join(s->thread, NULL);
+	s->runs = false;
+}
+
+static bool idle(void *source)
+{
+	struct stream *s = source;
+	bool is;
+
+	pthread_mutex_lock(&s->mutex);
+	is = !s->n_asked;
+	pthread_mutex_unlock(&s->mutex);
+	return is;
+}
+
+static void status(void *source, struct source_status *out)
+{
+	struct stream *s = source;
+
+	pthread_mutex_lock(&s->mutex);
+	*out = (struct source_status){ .ready = s->connected,
+				       .waiting = s->n_pending + s->n_asked,
+				       .left_out = s->n_lost + s->left_out,
+				       .open_tasks = s->open_tasks };
+	pthread_mutex_unlock(&s->mutex);
+}
+
+static void stream_close(void *source)
+{
+	struct stream *s = source;
+
+	if (s->runs)
+		stop(s);
+	forget_connection(s);
+	buf_release(&s->fresh);
+	pthread_mutex_destroy(&s->mutex);
+	mem_free(s);
+}
+
+static enum status stream_open(void **out, const struct source_settings *set,
+			       const struct source_env *env, struct err *err)
+{
+	struct stream *s = mem_zalloc(sizeof(*s));
+	sigset_t all, old;
+
+	if (!s)
+		return err_nomem(err, "a source");
+	s->set = set;
+	s->env = *env;
+	buf_init(&s->fresh, MAX_STREAM_GENERATION);
+	pthread_mutex_init(&s->mutex, NULL);
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	s->runs = !pthread_create(&s->thread, NULL, stream_run, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!s->runs) {
+		stream_close(s);
+		return err_set(err, ST_NOMEM, ERR_NO_OFFSET, "cannot start a thread");
+	}
+	*out = s;
+	return ST_OK;
+}
+
+const struct source_kind source_stream = {
+	.word = "stream",
+	.open = stream_open,
+	.ask = ask,
+	.stop = stop,
+	.idle = idle,
+	.status = status,
+	.close = stream_close,
+};

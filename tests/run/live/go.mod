@@ -1,0 +1,3 @@
+module flightspan/tests/run/live
+
+go 1.25
