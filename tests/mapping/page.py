@@ -6,8 +6,9 @@
 An example is tests/mapping/examples/NAME.txt, assembler text (tests/asm/asm.h) in which
     #| LINE     is the drawing on the page
     #= LINE     is configuration for this conversion
-    #@ PATTERN  shows attributes whose name matches, without `flightspan.`, below their span
-    #: TITLE    names the trace converted second, from here on: an overlapping capture
+    #@ PATTERN  shows attributes whose name matches, without `flightspan.`, below their span;
+                `capture` shows the capture's trace too, `parent` whose child a root is
+    #: TITLE    begins the next trace: an overlapping capture, converted by the same command
 and names.inc is inserted into every generation. NAME.json beside it is what `convert` has to
 write, the golden file. The page has each example between `<!-- example NAME -->` and
 `<!-- end -->`, and the program's attributes between `<!-- attributes -->` and `<!-- end -->`.
@@ -39,27 +40,27 @@ class Example:
             re.findall(rf'^#{mark} ?(.*)$', text, re.M) for mark in (r'\|', '=', '@'))
         names = read(os.path.join(EXAMPLES, 'names.inc'))
         parts = re.split(r'^#: .*\n', text, flags=re.M)
-        self.titles = re.findall(r'^#: (.*)$', text, re.M)
         self.traces = [re.sub(r'^Generation gen=(\d+)\n',
                               lambda m: m[0] + names.replace('@', m[1]), p, flags=re.M)
                        for p in parts]
 
     def convert(self, program, asm):
-        """What the program writes of each trace, as one list of requests."""
-        out = []
+        """What the program writes of all traces, as one list of requests."""
         with tempfile.TemporaryDirectory() as work:
             config = os.path.join(work, 'config.yaml')
             with open(config, 'w', encoding='utf-8') as f:
                 f.write('service: { name: shop }\n' + '\n'.join(self.config) + '\n')
-            for i, text in enumerate(self.traces):
+            traces = []
+            for i, text in enumerate(self.traces, 1):
                 source = os.path.join(work, f'{i}.txt')
-                trace = os.path.join(work, self.name + '.trace')
+                number = f'-{i}' if len(self.traces) > 1 else ''
+                trace = os.path.join(work, f'{self.name}{number}.trace')
                 with open(source, 'w', encoding='utf-8') as f:
                     f.write(text)
                 run([asm, source, trace])
-                out += [json.loads(line) for line in
-                        run([program, 'convert', '-q', '-c', config, trace]).splitlines()]
-        return out
+                traces.append(trace)
+            lines = run([program, 'convert', '-q', '-c', config] + traces).splitlines()
+        return [json.loads(line) for line in lines]
 
 
 def run(command):
@@ -84,7 +85,7 @@ def tree(requests, shown):
     """The spans of task traces, each below its parent, with the attributes asked for."""
     spans = {}
     for request in requests:
-        for resource in request['resourceSpans']:
+        for resource in request.get('resourceSpans', []):
             for scope in resource['scopeSpans']:
                 for s in scope['spans']:
                     spans[s['traceId'], s['spanId']] = s
@@ -106,6 +107,8 @@ def tree(requests, shown):
         begin, end = (milliseconds(int(span[k]) - zero)
                       for k in ('startTimeUnixNano', 'endTimeUnixNano'))
         lines.append(f'{indent}{span["name"]}  {begin} .. {end} ms')
+        if 'parent' in shown and not depth and span.get('parentSpanId'):
+            lines.append(f'    child of span {span["parentSpanId"]}\n    in trace {span["traceId"]}')
         attributes(span.get('attributes', []), indent)
         for link in span.get('links', []):
             to = spans.get((link['traceId'], link['spanId']))
@@ -124,6 +127,25 @@ def tree(requests, shown):
         if top and (kind not in s['attributes'] or 'capture' in shown):
             put(s, 0)
     return lines
+
+
+def metrics(requests):
+    """A line for each metric."""
+    lines = []
+    for request in requests:
+        for resource in request.get('resourceMetrics', []):
+            for scope in resource['scopeMetrics']:
+                lines += [f'{m["name"]}  {point(m)}' for m in scope['metrics']]
+    return lines
+
+
+def point(metric):
+    if 'exponentialHistogram' in metric:
+        p = metric['exponentialHistogram']['dataPoints'][0]
+        most = f', at most {p["max"]:.6g} {metric["unit"]}' if 'max' in p else ''
+        return f'{p["count"]} times, {p["sum"]:.6g} {metric["unit"]}{most}'
+    p = next(metric[k]['dataPoints'][0] for k in ('gauge', 'sum') if k in metric)
+    return f'{p["asInt"]} {metric["unit"]}'
 
 
 class Files:
@@ -163,7 +185,7 @@ def main():
         requests = example.convert(program, asm)
         files.want(os.path.join(EXAMPLES, name + '.json'),
                    json.dumps(requests, indent=1, ensure_ascii=False) + '\n')
-        lines = example.drawing + [''] + tree(requests, example.shown)
+        lines = example.drawing + [''] + tree(requests, example.shown) + metrics(requests)
         blocks[name] = '```text\n' + '\n'.join(line.rstrip() for line in lines).strip('\n') + '\n```\n'
     page, seen = read(PAGE), set()
 
