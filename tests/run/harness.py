@@ -7,7 +7,6 @@ import atexit
 import gzip
 import hashlib
 import http.server
-import importlib.util
 import os
 import pathlib
 import shutil
@@ -21,10 +20,6 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = float(os.environ.get("PATIENCE", "60"))
-
-_spec = importlib.util.spec_from_loader("sink", loader=None)
-_sink = importlib.util.module_from_spec(_spec)
-exec((TOP / "tests/queue/sink.py").read_text().rsplit("main()\n", 1)[0], _sink.__dict__)
 
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="check-run-"))
 os.chmod(WORK, 0o755)
@@ -65,10 +60,50 @@ def wait_for(condition, what, patience=None):
         time.sleep(0.01)
 
 
+def fields(data):
+    """(number, value) of each field of a message; lengths are checked."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        tag = varint()
+        kind = tag & 7
+        if kind == 0:
+            yield tag >> 3, varint()
+            continue
+        size = {1: 8, 5: 4}.get(kind)
+        if kind == 2:
+            size = varint()
+        if size is None or at + size > len(data):
+            raise ValueError("not a message")
+        yield tag >> 3, data[at : at + size]
+        at += size
+
+
+def spans(request):
+    for number, resource in fields(request):
+        if number == 1:
+            for number, scope in fields(resource):
+                if number == 2:
+                    for number, span in fields(scope):
+                        if number == 2:
+                            yield span
+
+
 def digests(request):
     """(trace id, span id, hash of the span's bytes) of each span of a request."""
-    for span in _sink.spans(request):
-        ids = dict((n, v) for n, v in _sink.fields(span) if n in (1, 2))
+    for span in spans(request):
+        ids = dict((n, v) for n, v in fields(span) if n in (1, 2))
         yield ids[1].hex(), ids[2].hex(), hashlib.sha256(span).hexdigest()
 
 
