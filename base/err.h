@@ -31,6 +31,9 @@ enum status {
 /* For the parts of a hot loop, where a call would cost as much as what it does. */
 #define HOT static inline __attribute__((always_inline))
 
+/* A function that is called all the time, though all it calls may fail: not to be made small. */
+#define HOT_CALL __attribute__((hot, noinline))
+
 /* What a hot loop nearly always, or nearly never, finds true. */
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -36,7 +36,9 @@
 #define MAX_POOLED_BYTES ((size_t)32 << 20)
 #define MAX_STACK_TEXT ((size_t)1 << 20) /* one stack while it is spelled */
 #define MAX_OPEN_TRACES ((size_t)1 << 24)
-#define MAX_HELD_SPANS ((size_t)1 << 26)	 /* of all traces that are not sent yet */
+#define MAX_HELD_SPANS ((size_t)1 << 26) /* of all traces that are not sent yet */
+#define OPEN_TRACES_SHARE ((size_t)4)	 /* traces that may be full at once */
+#define LEAST_SHARE ((size_t)64)	 /* spans of a trace that are held however many traces */
 #define MAX_SPANS_PER_TRACE ((size_t)1 << 20)	 /* whatever the settings say */
 #define MAX_RESIDENCY_DEPTH ((size_t)1 << 20)	 /* open tasks and regions of a goroutine */
 #define MAX_HELD_SUMS ((size_t)1 << 27)		 /* waits by reason, of all spans not sent yet */
@@ -56,6 +58,7 @@
 
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */
 #define DEFAULT_BATCH_BYTES ((size_t)3584 << 10) /* serialized, uncompressed */
+#define FILE_BATCH_BYTES ((size_t)512 << 10)	 /* of a message in a file: stays in the cache */
 #define MIN_BATCH_BYTES ((size_t)256 << 10)	 /* so that one resource and one span fit */
 #define MAX_BATCH_BYTES ((size_t)64 << 20)	 /* OTLP's own limit for a request */
 #define MAX_BATCH_SPANS ((size_t)8192)

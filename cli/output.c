@@ -21,7 +21,7 @@ enum status output_open(struct output **out, const struct output_options *opt, s
 	if (!o)
 		return err_nomem(err, "the output");
 	o->limiter.limits = opt->limits;
-	otlp_batch_init(&o->file_batch, opt->format, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
+	otlp_batch_init(&o->file_batch, opt->format, FILE_BATCH_BYTES, MAX_BATCH_SPANS);
 	otlp_batch_init(&o->send_batch, OTLP_PROTO, DEFAULT_BATCH_BYTES, MAX_BATCH_SPANS);
 	if (opt->path) {
 		st = file_out_open(&o->file, opt->path, opt->format, err);

@@ -24,9 +24,7 @@ struct pass {
 	block high;  /* bit 7 of some byte is set if a byte was not ASCII */
 };
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE size_t varint_size(uint64_t v)
+HOT size_t varint_size(uint64_t v)
 {
 	/* Nearly all lengths, so that the branch is worth it. */
 	if (v < 0x80)
@@ -39,7 +37,7 @@ INLINE size_t varint_size(uint64_t v)
  * As bytes of seven bits. May write up to eight bytes, whatever the number takes:
  * all the bytes are there at once, and only the pointer depends on how many count.
  */
-INLINE uint8_t *put_varint(uint8_t *p, uint64_t v)
+HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
 {
 	if (v < 0x80) {
 		*p = (uint8_t)v;
@@ -63,14 +61,14 @@ INLINE uint8_t *put_varint(uint8_t *p, uint64_t v)
 	return p;
 }
 
-INLINE uint8_t *put_fixed64(uint8_t *p, uint64_t v)
+HOT uint8_t *put_fixed64(uint8_t *p, uint64_t v)
 {
 	v = htole64(v);
 	memcpy(p, &v, sizeof(v));
 	return p + sizeof(v);
 }
 
-INLINE uint8_t *put_fixed32(uint8_t *p, uint32_t v)
+HOT uint8_t *put_fixed32(uint8_t *p, uint32_t v)
 {
 	v = htole32(v);
 	memcpy(p, &v, sizeof(v));
@@ -78,12 +76,12 @@ INLINE uint8_t *put_fixed32(uint8_t *p, uint32_t v)
 }
 
 /* Tag, length and content of a field with `len` bytes of content. */
-INLINE size_t field_size(size_t len)
+HOT size_t field_size(size_t len)
 {
 	return 1 + varint_size(len) + len;
 }
 
-INLINE uint8_t *put_head(uint8_t *p, uint8_t tag, size_t len)
+HOT uint8_t *put_head(uint8_t *p, uint8_t tag, size_t len)
 {
 	*p++ = tag;
 	return put_varint(p, len);
@@ -99,13 +97,13 @@ uint8_t *wire_head_put(uint8_t *to, uint8_t tag, size_t len)
 	return put_head(to, tag, len);
 }
 
-INLINE size_t text_size(struct slice s, bool repair)
+HOT size_t text_size(struct slice s, bool repair)
 {
 	return repair ? utf8_repaired_len(s) : s.len;
 }
 
 /* memcpy for short texts that also collects their high bits. */
-INLINE uint8_t *copy_text(uint8_t *p, struct slice s, block *high)
+HOT uint8_t *copy_text(uint8_t *p, struct slice s, block *high)
 {
 	if (s.len >= sizeof(block)) {
 		size_t last = s.len - sizeof(block);
@@ -140,7 +138,7 @@ INLINE uint8_t *copy_text(uint8_t *p, struct slice s, block *high)
 	return p + s.len;
 }
 
-INLINE uint8_t *put_text(uint8_t *p, uint8_t tag, struct slice s, struct pass *pass)
+HOT uint8_t *put_text(uint8_t *p, uint8_t tag, struct slice s, struct pass *pass)
 {
 	if (pass->repair) {
 		p = put_head(p, tag, utf8_repaired_len(s));
@@ -151,29 +149,29 @@ INLINE uint8_t *put_text(uint8_t *p, uint8_t tag, struct slice s, struct pass *p
 }
 
 /* A text field that is left out when empty. */
-INLINE size_t text_field_size(struct slice s, bool repair)
+HOT size_t text_field_size(struct slice s, bool repair)
 {
 	return s.len ? field_size(text_size(s, repair)) : 0;
 }
 
-INLINE uint8_t *put_text_field(uint8_t *p, uint8_t tag, struct slice s, struct pass *pass)
+HOT uint8_t *put_text_field(uint8_t *p, uint8_t tag, struct slice s, struct pass *pass)
 {
 	return s.len ? put_text(p, tag, s, pass) : p;
 }
 
 /* A uint32 field that is left out when zero. */
-INLINE size_t count_size(uint32_t n)
+HOT size_t count_size(uint32_t n)
 {
 	return n ? 1 + varint_size(n) : 0;
 }
 
 /* A fixed64 field that is left out when zero. */
-INLINE size_t time_size(uint64_t v)
+HOT size_t time_size(uint64_t v)
 {
 	return v ? 9 : 0;
 }
 
-INLINE uint8_t *put_time(uint8_t *p, uint8_t tag, uint64_t v)
+HOT uint8_t *put_time(uint8_t *p, uint8_t tag, uint64_t v)
 {
 	if (!v)
 		return p;
@@ -181,13 +179,13 @@ INLINE uint8_t *put_time(uint8_t *p, uint8_t tag, uint64_t v)
 	return put_fixed64(p, v);
 }
 
-INLINE uint8_t *put_count(uint8_t *p, uint8_t tag, uint32_t n)
+HOT uint8_t *put_count(uint8_t *p, uint8_t tag, uint32_t n)
 {
 	return n ? put_head(p, tag, n) : p;
 }
 
 /* AnyValue: a oneof, so the member is written whatever its value. */
-INLINE size_t value_size(const struct attr *a, bool repair)
+HOT size_t value_size(const struct attr *a, bool repair)
 {
 	switch (a->type) {
 	case ATTR_STRING:
@@ -202,7 +200,7 @@ INLINE size_t value_size(const struct attr *a, bool repair)
 	return 0;
 }
 
-INLINE uint8_t *put_value(uint8_t *p, const struct attr *a, struct pass *pass)
+HOT uint8_t *put_value(uint8_t *p, const struct attr *a, struct pass *pass)
 {
 	uint64_t bits;
 
@@ -225,12 +223,12 @@ INLINE uint8_t *put_value(uint8_t *p, const struct attr *a, struct pass *pass)
 }
 
 /* KeyValue. */
-INLINE size_t attr_size(const struct attr *a, bool repair)
+HOT size_t attr_size(const struct attr *a, bool repair)
 {
 	return text_field_size(a->key, repair) + field_size(value_size(a, repair));
 }
 
-INLINE size_t attrs_size(const struct attr *attrs, size_t n, bool repair)
+HOT size_t attrs_size(const struct attr *attrs, size_t n, bool repair)
 {
 	size_t size = 0;
 
@@ -239,7 +237,7 @@ INLINE size_t attrs_size(const struct attr *attrs, size_t n, bool repair)
 	return size;
 }
 
-INLINE uint8_t *put_plain_attr(uint8_t *p, uint8_t tag, const struct attr *a, struct pass *pass)
+HOT uint8_t *put_plain_attr(uint8_t *p, uint8_t tag, const struct attr *a, struct pass *pass)
 {
 	size_t value = value_size(a, pass->repair);
 
@@ -250,7 +248,7 @@ INLINE uint8_t *put_plain_attr(uint8_t *p, uint8_t tag, const struct attr *a, st
 }
 
 /* A number under a key that is ready: all lengths are single bytes, filled in at the end. */
-INLINE uint8_t *put_ready_int(uint8_t *p, uint8_t tag, const struct attr *a)
+HOT uint8_t *put_ready_int(uint8_t *p, uint8_t tag, const struct attr *a)
 {
 	uint8_t *value = p + 2 + 2 + a->key.len, *end;
 
@@ -264,7 +262,7 @@ INLINE uint8_t *put_ready_int(uint8_t *p, uint8_t tag, const struct attr *a)
 	return end;
 }
 
-INLINE uint8_t *put_ready_text(uint8_t *p, uint8_t tag, const struct attr *a, struct pass *pass)
+HOT uint8_t *put_ready_text(uint8_t *p, uint8_t tag, const struct attr *a, struct pass *pass)
 {
 	size_t value = field_size(a->str.len);
 
@@ -274,8 +272,8 @@ INLINE uint8_t *put_ready_text(uint8_t *p, uint8_t tag, const struct attr *a, st
 	return put_text(p, BYTES(1), a->str, pass);
 }
 
-INLINE uint8_t *put_attrs(uint8_t *p, uint8_t tag, const struct attr *attrs, size_t n,
-			  struct pass *pass)
+HOT uint8_t *put_attrs(uint8_t *p, uint8_t tag, const struct attr *attrs, size_t n,
+		       struct pass *pass)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct attr *a = &attrs[i];
@@ -294,7 +292,7 @@ INLINE uint8_t *put_attrs(uint8_t *p, uint8_t tag, const struct attr *attrs, siz
  * A message whose length is known only when it is there: room for a tag and a length
  * of `expected` bytes stays in front. A length of another size moves the message.
  */
-INLINE uint8_t *put_head_later(uint8_t *head, uint8_t tag, size_t expected, uint8_t *end)
+HOT uint8_t *put_head_later(uint8_t *head, uint8_t tag, size_t expected, uint8_t *end)
 {
 	uint8_t *body = head + 1 + expected;
 	size_t len = (size_t)(end - body), n = varint_size(len);
@@ -317,7 +315,7 @@ static size_t event_size(const struct span_event *e, bool repair)
 	       attrs_size(e->attrs, e->n_attrs, repair) + count_size(e->dropped_attrs);
 }
 
-INLINE uint8_t *put_event(uint8_t *head, const struct span_event *e, struct pass *pass)
+HOT uint8_t *put_event(uint8_t *head, const struct span_event *e, struct pass *pass)
 {
 	/* A wait has a stack, a log a short message. */
 	size_t expected = e->n_attrs > 1 ? 2 : 1;
@@ -329,7 +327,7 @@ INLINE uint8_t *put_event(uint8_t *head, const struct span_event *e, struct pass
 	return put_head_later(head, BYTES(11), expected, p);
 }
 
-INLINE uint8_t *put_id(uint8_t *p, uint8_t tag, const uint8_t *id, size_t len)
+HOT uint8_t *put_id(uint8_t *p, uint8_t tag, const uint8_t *id, size_t len)
 {
 	*p++ = tag;
 	*p++ = (uint8_t)len;
@@ -343,7 +341,7 @@ static size_t link_size(const struct span_link *l, bool repair)
 	       count_size(l->dropped_attrs) + (l->flags ? 5 : 0);
 }
 
-INLINE uint8_t *put_link(uint8_t *p, const struct span_link *l, struct pass *pass)
+HOT uint8_t *put_link(uint8_t *p, const struct span_link *l, struct pass *pass)
 {
 	p = put_head(p, BYTES(13), link_size(l, pass->repair));
 	p = put_id(p, BYTES(1), l->trace_id, TRACE_ID_BYTES);
@@ -357,7 +355,7 @@ INLINE uint8_t *put_link(uint8_t *p, const struct span_link *l, struct pass *pas
 	return p;
 }
 
-INLINE bool has_parent(const struct span *s)
+HOT bool has_parent(const struct span *s)
 {
 	static const uint8_t none[SPAN_ID_BYTES];
 
@@ -382,7 +380,7 @@ size_t wire_span_size(const struct span *s, bool repair)
 }
 
 /* Fields 1 to 8. */
-INLINE uint8_t *put_identity(uint8_t *p, const struct span *s, struct pass *pass)
+HOT uint8_t *put_identity(uint8_t *p, const struct span *s, struct pass *pass)
 {
 	p = put_id(p, BYTES(1), s->trace_id, TRACE_ID_BYTES);
 	p = put_id(p, BYTES(2), s->span_id, SPAN_ID_BYTES);
@@ -395,7 +393,7 @@ INLINE uint8_t *put_identity(uint8_t *p, const struct span *s, struct pass *pass
 	return put_time(p, FIXED64(8), s->end_unix_ns);
 }
 
-INLINE uint8_t *put_span(uint8_t *to, const struct span *s, struct pass *pass)
+HOT uint8_t *put_span(uint8_t *to, const struct span *s, struct pass *pass)
 {
 	uint8_t *p = put_identity(to, s, pass);
 
@@ -415,7 +413,7 @@ INLINE uint8_t *put_span(uint8_t *to, const struct span *s, struct pass *pass)
 	return p;
 }
 
-INLINE uint8_t *put_entry(uint8_t *to, uint8_t tag, const struct span *s, struct pass *pass)
+HOT uint8_t *put_entry(uint8_t *to, uint8_t tag, const struct span *s, struct pass *pass)
 {
 	return put_head_later(to, tag, 2, put_span(to + 3, s, pass));
 }
@@ -442,7 +440,7 @@ uint8_t *wire_span_put_repaired(uint8_t *to, uint8_t tag, const struct span *s)
 #define LINK_ROOM 64u
 #define SPAN_ROOM (128u + sizeof(struct ready_key))
 
-INLINE size_t attrs_room(const struct attr *attrs, size_t n)
+HOT size_t attrs_room(const struct attr *attrs, size_t n)
 {
 	size_t size = n * ATTR_ROOM;
 

@@ -10,57 +10,7 @@
  * anything from after its span's end.
  */
 #include "base/mem.h"
-#include "mapping/mapper_state.h"
-
-static enum budget_part part_of(const struct goroutine *g)
-{
-	if (g->ghost)
-		return PART_ABSENT;
-	switch (g->state) {
-	case GO_RUNNABLE:
-		return PART_RUNNABLE;
-	case GO_WAITING:
-		return PART_BLOCKED;
-	case GO_SYSCALL:
-		return PART_SYSCALL;
-	default:
-		return g->assist ? PART_ASSIST : PART_RUNNING;
-	}
-}
-
-static struct budget *charged(struct mapper *m, const struct goroutine *g)
-{
-	return g->resident ? g->resident->budget : &m->outside;
-}
-
-enum status account_settle(struct mapper *m, struct goroutine *g, int64_t now, struct err *err)
-{
-	struct budget *to = charged(m, g);
-	uint64_t ns = (uint64_t)(now - g->since);
-	enum budget_part part = part_of(g);
-
-	g->since = now;
-	to->ns[part] += ns;
-	if (part != PART_BLOCKED || !ns)
-		return ST_OK;
-	return budget_add_reason(&m->budgets, to, g->reason, ns, 0, err);
-}
-
-enum status account_state(struct mapper *m, struct goroutine *g, unsigned int state, uint8_t reason,
-			  int64_t now, struct err *err)
-{
-	struct budget *to = charged(m, g);
-	enum status st = account_settle(m, g, now, err);
-	enum budget_part part;
-
-	if (st)
-		return st;
-	g->state = (uint8_t)state;
-	g->reason = reason;
-	part = part_of(g);
-	to->count[part]++;
-	return part == PART_BLOCKED ? budget_add_reason(&m->budgets, to, reason, 0, 1, err) : ST_OK;
-}
+#include "mapping/account.h"
 
 enum status account_assist(struct mapper *m, struct goroutine *g, bool on, int64_t now,
 			   struct err *err)
@@ -150,13 +100,13 @@ static void ghost_add(struct mapper *m, struct goroutine *g)
 	m->ghosts = g;
 }
 
-static void ghost_free(struct goroutine *g)
+static void ghost_free(struct mapper *m, struct goroutine *g)
 {
 	unlink_goroutine(g);
 	*g->ghost_link = g->ghost_next;
 	if (g->ghost_next)
 		g->ghost_next->ghost_link = g->ghost_link;
-	goroutine_free(g);
+	goroutine_free(m, g);
 }
 
 enum status account_gone(struct mapper *m, struct goroutine *g, int64_t now, struct err *err)
@@ -176,7 +126,7 @@ enum status account_bury(struct mapper *m, struct goroutine *g, int64_t now, str
 	n = goroutine_resident(g);
 	if (n)
 		return link_goroutine(m, g, n, false, err);
-	ghost_free(g);
+	ghost_free(m, g);
 	return ST_OK;
 }
 
@@ -195,7 +145,7 @@ static enum status hand_on(struct mapper *m, struct node *n, int64_t end, struct
 		if (!st && next)
 			st = link_goroutine(m, g, next, false, err);
 		else if (g->ghost)
-			ghost_free(g);
+			ghost_free(m, g);
 	}
 	return st;
 }

@@ -47,21 +47,26 @@ void budget_free(struct budget_pools *p, struct budget *b)
 	pool_put(&p->budgets, b);
 }
 
-enum status budget_add_reason(struct budget_pools *p, struct budget *b, uint8_t reason, uint64_t ns,
-			      uint64_t count, struct err *err)
+enum status budget_find_reason(struct budget_pools *p, struct budget *b, uint8_t reason,
+			       uint64_t ns, uint64_t count, struct err *err)
 {
-	struct reason_sum *sum = b->reasons;
+	struct reason_sum *sum = b->reasons, **link = &b->reasons;
 
-	while (sum && sum->reason != reason)
+	while (sum && sum->reason != reason) {
+		link = &sum->next;
 		sum = sum->next;
+	}
 	if (!sum) {
 		sum = pool_get(&p->sums, err);
 		if (!sum)
 			return err->code;
 		sum->reason = reason;
-		sum->next = b->reasons;
-		b->reasons = sum;
+	} else {
+		*link = sum->next;
 	}
+	/* What was asked for last stands in front. */
+	sum->next = b->reasons;
+	b->reasons = sum;
 	sum->ns += ns;
 	sum->count += count;
 	return ST_OK;

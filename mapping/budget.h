@@ -60,9 +60,24 @@ void budget_free(struct budget_pools *p, struct budget *b);
 /* Give back what an embedded budget holds. */
 void budget_clear(struct budget_pools *p, struct budget *b);
 
+/* The same for a reason that may be anywhere in the chain, or not in it. */
+MUST_CHECK enum status budget_find_reason(struct budget_pools *p, struct budget *b, uint8_t reason,
+					  uint64_t ns, uint64_t count, struct err *err);
+
 /* Add to the blocked time for a reason. */
-MUST_CHECK enum status budget_add_reason(struct budget_pools *p, struct budget *b, uint8_t reason,
-					 uint64_t ns, uint64_t count, struct err *err);
+MUST_CHECK static inline enum status budget_add_reason(struct budget_pools *p, struct budget *b,
+						       uint8_t reason, uint64_t ns, uint64_t count,
+						       struct err *err)
+{
+	struct reason_sum *first = b->reasons;
+
+	if (UNLIKELY(!first || first->reason != reason))
+		return budget_find_reason(p, b, reason, ns, count, err);
+	first->ns += ns;
+	first->count += count;
+	return ST_OK;
+}
+
 /* Add the sums of `from`, less those of `less` (or NULL), which are in `from` too. */
 MUST_CHECK enum status budget_add(struct budget_pools *p, struct budget *to,
 				  const struct budget *from, const struct budget *less,

@@ -13,7 +13,7 @@ enum status capture_begin(struct mapper *m, const struct event *ev, struct err *
 		st = node_new(m, m->capture, NODE_CAPTURE, NULL, ev->time, ev->wire_time,
 			      &m->capture_root, err);
 	if (!st)
-		st = node_set_name(m, m->capture_root, SLICE("capture"), err);
+		st = node_set_name(m, m->capture_root, SLICE("capture"), NO_STRING, err);
 	if (st)
 		return st;
 	node_identify(m, m->capture_root);
@@ -38,6 +38,7 @@ enum status map_sync(struct mapper *m, const struct event *ev, struct err *err)
 	enum status st = ST_OK;
 
 	stackpool_new_generation(&m->stacks);
+	stackpool_new_generation(&m->names);
 	reasons_new_generation(&m->reasons);
 	/* The one that ends the trace begins no generation. */
 	if (!ev->tables && m->started)
@@ -71,7 +72,7 @@ static enum status range_leaf(struct mapper *m, struct open_range *r, int64_t en
 	leaf->cut_start = r->cut_start;
 	leaf->cut_end = cut;
 	return node_set_name(m, leaf, r->name ? pooled_slice(r->name) : SLICE("stop-the-world"),
-			     err);
+			     NO_STRING, err);
 }
 
 /* `name` as in the reader's generation: it is kept. */

@@ -77,7 +77,7 @@ static void put_parts(struct buf *b, const struct mapper *m, const struct path *
 
 void explain(struct mapper *m, const struct node *wait, struct attrs *a)
 {
-	const struct wait *w = &wait->wait;
+	const struct wait *w = wait->wait;
 	const struct reason *reason = &m->reasons.list[w->reason];
 	struct buf *b = &m->words;
 

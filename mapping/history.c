@@ -15,47 +15,44 @@ void history_release(struct history *h)
 	history_init(h);
 }
 
-void track_stop(struct track *t, enum stop_kind kind, uint8_t reason, int64_t now)
+enum status history_begin(struct history *h, struct err *err)
 {
-	t->stopped = true;
-	t->stop = (struct stop){ .began = now, .kind = (uint8_t)kind, .reason = reason };
-	if (kind == STOP_PREEMPTED || kind == STOP_BIRTH)
-		t->stop.ready = now;
+	h->ring = mem_alloc(MAX_HISTORY * sizeof(*h->ring));
+	return h->ring ? ST_OK : err_nomem(err, "the history of goroutines");
 }
 
-void track_ready(struct track *t, int64_t waker, const struct track *waker_track, int64_t now)
+_Static_assert(MAX_HISTORY < RECORD_LOST && MAX_REASONS <= 64, "a record has bits for them");
+
+void history_add_long(struct record *r, const struct stop *s)
 {
-	t->stop.ready = now;
-	if (!waker_track)
-		return;
-	t->stop.woken = true;
-	t->stop.waker = waker;
-	t->stop.waker_last = waker_track->last;
+	*r = (struct record){ .began = s->ran, .kind = STOP_PREEMPTED, .previous = RECORD_LOST };
 }
 
-enum status track_run(struct history *h, struct track *t, bool keep, int64_t now, struct err *err)
+/* The record so far before the one of that number; one that is lost, if it is. */
+HOT uint64_t number_of(uint64_t own, unsigned int back)
 {
-	if (!t->stopped)
-		return ST_OK;
-	t->stopped = false;
-	if (!keep)
-		return ST_OK;
-	if (!h->ring)
-		h->ring = mem_alloc(MAX_HISTORY * sizeof(*h->ring));
-	if (!h->ring)
-		return err_nomem(err, "the history of goroutines");
-	if (!t->stop.ready)
-		t->stop.ready = now;
-	t->stop.ran = now;
-	t->stop.previous = t->last;
-	h->ring[h->n % MAX_HISTORY] = t->stop;
-	t->last = ++h->n;
-	return ST_OK;
+	if (back == RECORD_LOST)
+		return UINT64_MAX;
+	return back ? own - back : 0;
 }
 
-static const struct stop *record(const struct history *h, uint64_t number)
+/* false: it is not remembered. */
+HOT bool recall(const struct history *h, uint64_t number, struct stop *out)
 {
-	return number && h->n - number < MAX_HISTORY ? &h->ring[(number - 1) % MAX_HISTORY] : NULL;
+	const struct record *r = &h->ring[(number - 1) % MAX_HISTORY];
+
+	if (!number || number > h->n || h->n - number >= MAX_HISTORY)
+		return false;
+	*out = (struct stop){ .began = r->began,
+			      .ready = r->began + (int64_t)r->ready,
+			      .ran = r->began + (int64_t)r->ready + (int64_t)r->ran,
+			      .waker = r->waker,
+			      .waker_last = number_of(number, r->waker_last),
+			      .previous = number_of(number, r->previous),
+			      .kind = r->kind,
+			      .reason = r->reason,
+			      .woken = r->woken };
+	return true;
 }
 
 /* What a walk comes to, until it is over. */
@@ -69,7 +66,7 @@ struct tally {
 };
 
 /* The time from `from` until w->now, which moves there; nothing before the window. */
-static inline uint64_t take(struct walk *w, int64_t from, struct tally *t)
+HOT uint64_t take(struct walk *w, int64_t from, struct tally *t)
 {
 	struct segment *last = NULL;
 	uint64_t ns;
@@ -95,7 +92,7 @@ static inline uint64_t take(struct walk *w, int64_t from, struct tally *t)
 	return ns;
 }
 
-static inline void add_blocked(struct tally *t, uint8_t reason, uint64_t ns)
+HOT void add_blocked(struct tally *t, uint8_t reason, uint64_t ns)
 {
 	t->blocked += ns;
 	if (!(t->reasons >> reason & 1)) {
@@ -107,7 +104,7 @@ static inline void add_blocked(struct tally *t, uint8_t reason, uint64_t ns)
 }
 
 /* One stop, backwards. *last is where to go on; false: nothing is known before it. */
-static inline bool take_stop(struct walk *w, const struct stop *s, uint64_t *last, struct tally *t)
+HOT bool take_stop(struct walk *w, const struct stop *s, uint64_t *last, struct tally *t)
 {
 	t->running += take(w, s->ran, t);
 	t->runnable += take(w, s->ready, t);
@@ -145,25 +142,28 @@ static enum status settle(const struct walk *w, const struct tally *t, struct er
 
 enum status history_walk(struct walk *w, uint64_t last, const struct stop *stop, struct err *err)
 {
-	const struct stop *s = stop;
 	struct tally t; /* its arrays are filled as they are needed */
+	struct stop s;
+	size_t steps = 0;
 	bool known = true;
 
 	t.running = t.runnable = t.syscall = t.blocked = t.others = 0;
 	t.reasons = t.n = 0;
 	t.first = w->goroutine;
-	for (size_t steps = 0; known && w->now > w->begin; steps++) {
-		if (!s && !last) {
+	if (stop && w->now > w->begin) {
+		s = *stop;
+		known = take_stop(w, &s, &last, &t);
+		steps = 1;
+	}
+	for (; known && w->now > w->begin; steps++) {
+		if (!last) {
 			/* It has not stopped since the capture began. */
 			t.running += take(w, w->begin, &t);
 			break;
 		}
-		if (!s)
-			s = record(w->history, last);
-		if (!s || steps == MAX_PATH_STEPS)
+		if (steps == MAX_PATH_STEPS || !recall(w->history, last, &s))
 			break;
-		known = take_stop(w, s, &last, &t);
-		s = NULL;
+		known = take_stop(w, &s, &last, &t);
 	}
 	return settle(w, &t, err);
 }

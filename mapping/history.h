@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "mapping/budget.h"
 
 enum stop_kind {
@@ -40,9 +41,19 @@ struct track {
 	bool stopped;
 };
 
+/*
+ * A stop as the ring has it: times after the one before, records counted back from its
+ * own. A stop of 2^40 ns (18 minutes) and more is remembered as having been, no more.
+ */
+struct record {
+	int64_t began, waker;
+	uint64_t ready : 40, previous : 18, kind : 2, woken : 1;
+	uint64_t ran : 40, waker_last : 18, reason : 6;
+};
+
 struct history {
-	struct stop *ring; /* MAX_HISTORY; NULL until the first record */
-	uint64_t n;	   /* records ever written; they count from 1 */
+	struct record *ring; /* MAX_HISTORY; NULL until the first record */
+	uint64_t n;	     /* records ever written; they count from 1 */
 };
 
 /* Time on a path, or of a waker, by what it went to. */
@@ -73,13 +84,89 @@ struct walk {
 void history_init(struct history *h);
 void history_release(struct history *h);
 
+/* The ring's memory. */
+MUST_CHECK enum status history_begin(struct history *h, struct err *err);
+/* A stop that took too long to be told. */
+COLD void history_add_long(struct record *r, const struct stop *s);
+
+#define RECORD_NS ((uint64_t)1 << 40)
+#define RECORD_LOST ((1u << 18) - 1) /* instead of a record that is out of the ring */
+
+/* How far `number` is before the record `own`; 0: there is none. */
+static inline unsigned int record_back(uint64_t own, uint64_t number)
+{
+	if (!number)
+		return 0;
+	return own - number < MAX_HISTORY ? (unsigned int)(own - number) : RECORD_LOST;
+}
+
+static inline void history_add(struct history *h, const struct stop *s)
+{
+	uint64_t own = h->n + 1;
+	struct record *r = &h->ring[h->n % MAX_HISTORY];
+
+	*r = (struct record){ .began = s->began,
+			      .waker = s->waker,
+			      .ready = (uint64_t)(s->ready - s->began) & (RECORD_NS - 1),
+			      .previous = record_back(own, s->previous) & RECORD_LOST,
+			      .kind = s->kind & 3u,
+			      .woken = s->woken,
+			      .ran = (uint64_t)(s->ran - s->ready) & (RECORD_NS - 1),
+			      .waker_last =
+				      record_back(own, s->woken ? s->waker_last : 0) & RECORD_LOST,
+			      .reason = s->reason & 63u };
+	if (UNLIKELY((uint64_t)(s->ran - s->began) >= RECORD_NS))
+		history_add_long(r, s);
+	h->n = own;
+}
+
 /* It stops running (or is first seen not running), or begins to exist. */
-void track_stop(struct track *t, enum stop_kind kind, uint8_t reason, int64_t now);
+static inline void track_stop(struct track *t, enum stop_kind kind, uint8_t reason, int64_t now)
+{
+	t->stopped = true;
+	t->stop.began = now;
+	t->stop.ready = kind == STOP_PREEMPTED || kind == STOP_BIRTH ? now : 0;
+	t->stop.kind = (uint8_t)kind;
+	t->stop.reason = reason;
+	t->stop.woken = false;
+}
+
 /* It is runnable, thanks to another goroutine (NULL: to none). */
-void track_ready(struct track *t, int64_t waker, const struct track *waker_track, int64_t now);
+static inline void track_ready(struct track *t, int64_t waker, const struct track *waker_track,
+			       int64_t now)
+{
+	t->stop.ready = now;
+	if (!waker_track)
+		return;
+	t->stop.woken = true;
+	t->stop.waker = waker;
+	t->stop.waker_last = waker_track->last;
+}
+
 /* It runs again; the stop is recorded if `keep`. */
-MUST_CHECK enum status track_run(struct history *h, struct track *t, bool keep, int64_t now,
-				 struct err *err);
+MUST_CHECK static inline enum status track_run(struct history *h, struct track *t, bool keep,
+					       int64_t now, struct err *err)
+{
+	enum status st;
+
+	if (!t->stopped)
+		return ST_OK;
+	t->stopped = false;
+	if (!keep)
+		return ST_OK;
+	if (UNLIKELY(!h->ring)) {
+		st = history_begin(h, err);
+		if (st)
+			return st;
+	}
+	if (!t->stop.ready)
+		t->stop.ready = now;
+	t->stop.ran = now;
+	t->stop.previous = t->last;
+	history_add(h, &t->stop);
+	t->last = h->n;
+	return ST_OK;
+}
 
 /*
  * Back from w->now on w->goroutine, whose last record is `last` and which is in

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "mapping/mapper_state.h"
+#include "mapping/account.h"
 
 void mapper_options_default(struct mapper_options *o)
 {
@@ -40,12 +40,16 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	}
 	m->opt = *options;
 	m->sink = sink;
+	m->report_over_ns = options->spans_over_ns < options->events_over_ns
+				    ? options->spans_over_ns
+				    : options->events_over_ns;
 	id_seed_init(&m->seed, options->service_name, options->service_namespace,
 		     options->service_instance);
 	stackpool_init(&m->stacks, options->attribute_length);
 	stackpool_init(&m->names, options->attribute_length);
 	buf_init(&m->name, MAX_SPAN_BYTES);
 	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
+	pool_init(&m->goroutine_pool, sizeof(struct goroutine), MAX_GOROUTINES, "goroutines");
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
 	budget_pools_init(&m->budgets);
@@ -53,10 +57,12 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	pool_init(&m->paths, sizeof(struct path), MAX_HELD_SPANS, "critical paths");
 	/* All of it now: where it is used, having no memory could not be told. */
 	buf_init(&m->words, MAX_EXPLANATION);
+	pool_init(&m->waits, sizeof(struct wait), 2 * MAX_HELD_SPANS, "waits");
 	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
 	pool_init(&m->contexts, sizeof(struct context), MAX_HELD_SPANS, "spans");
 	pool_init(&m->context_logs, sizeof(struct context_log), MAX_GOROUTINES, "goroutines");
 	map_init(&m->adopted, MAX_OPEN_TRACES, "open traces");
+	m->near = mem_zalloc(NEAR_GOROUTINES * sizeof(struct goroutine *));
 	m->recent = mem_zalloc(RECENT_TASKS * sizeof(*m->recent));
 	m->event_scratch = mem_alloc(options->events_per_span * sizeof(*m->event_scratch));
 	m->attr_scratch = mem_alloc((size_t)options->events_per_span * MAX_EVENT_ATTRS *
@@ -65,8 +71,8 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	m->hex = mem_alloc((options->events_per_span + (size_t)1) * sizeof(*m->hex));
 	m->linked = mem_alloc((options->links_per_span + 1) * sizeof(*m->linked));
 	m->link_scratch = mem_zalloc((options->links_per_span + 1) * sizeof(*m->link_scratch));
-	if (!m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs || !m->hex ||
-	    !m->linked || !m->link_scratch) {
+	if (!m->near || !m->recent || !m->event_scratch || !m->attr_scratch || !m->span_attrs ||
+	    !m->hex || !m->linked || !m->link_scratch) {
 		mapper_free(m);
 		err_nomem(err, "the mapper");
 		return NULL;
@@ -91,12 +97,12 @@ void mapper_free(struct mapper *m)
 	if (!m)
 		return;
 	for (size_t at = 0; (s = map_next(&m->goroutines, &at));)
-		goroutine_free(s->val);
+		goroutine_free(m, s->val);
 	while (m->ghosts) {
 		struct goroutine *g = m->ghosts;
 
 		m->ghosts = g->ghost_next;
-		goroutine_free(g);
+		goroutine_free(m, g);
 	}
 	nodes_release(m);
 	budget_clear(&m->budgets, &m->outside);
@@ -113,6 +119,8 @@ void mapper_free(struct mapper *m)
 	mem_free(m->attr_scratch);
 	mem_free(m->span_attrs);
 	map_release(&m->goroutines);
+	pool_release(&m->goroutine_pool);
+	mem_free((void *)m->near);
 	map_release(&m->open_tasks);
 	map_release(&m->adopted);
 	pool_release(&m->contexts);
@@ -140,16 +148,11 @@ static int64_t move_of(struct mapper *m, const struct event *ev)
 	return ev->time - time;
 }
 
-enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+HOT_CALL static enum status feed_other(struct mapper *m, const struct event *ev, struct err *err)
 {
-	m->sum.events++;
-	m->last_time = ev->time;
-	m->moved = move_of(m, ev);
 	switch (ev->kind) {
 	case EVENT_SYNC:
 		return map_sync(m, ev, err);
-	case EVENT_STATE_TRANSITION:
-		return map_transition(m, ev, err);
 	case EVENT_TASK_BEGIN:
 		return map_task_begin(m, ev, err);
 	case EVENT_TASK_END:
@@ -171,6 +174,16 @@ enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *er
 	default:
 		return ST_OK;
 	}
+}
+
+HOT_CALL enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+{
+	m->sum.events++;
+	m->last_time = ev->time;
+	m->moved = move_of(m, ev);
+	if (LIKELY(ev->kind == EVENT_STATE_TRANSITION))
+		return map_transition(m, ev, err);
+	return feed_other(m, ev, err);
 }
 
 static int by_id(const void *a, const void *b)

@@ -68,13 +68,35 @@ struct wait {
 		waker_span[SPAN_ID_BYTES]; /* provisional until link_settle() */
 };
 
-/* Something that becomes a span event. */
+/* What is left of a wait that is an event, or that a summary may name. */
+struct short_wait {
+	const struct pooled *stack, *waker_stack;
+	int64_t waker;
+	int64_t stopped, ready, resumed;
+	struct wait *told; /* the whole of it, if its waker's span is told; owned by an event */
+	uint8_t reason;
+};
+
+static inline struct short_wait short_wait(const struct wait *w)
+{
+	return (struct short_wait){ .stack = w->stack,
+				    .waker_stack = w->waker_stack,
+				    .waker = w->waker,
+				    .stopped = w->stopped,
+				    .ready = w->ready,
+				    .resumed = w->resumed,
+				    .reason = w->reason };
+}
+
+/* Something that becomes a span event. Many are held: those of logs take no more than they need. */
 struct pending {
 	int64_t time;
-	const struct pooled *category; /* of a log; NULL: the pool was full */
-	struct pooled *message;	       /* of a log: owned; NULL: this is a wait */
-	struct wait wait;
 	int64_t goroutine;
+	struct pooled *message; /* of a log: owned; NULL: this is a wait */
+	union {
+		const struct pooled *category; /* of a log; NULL: the pool was full */
+		struct short_wait wait;
+	};
 };
 
 /* Room for the attributes of any event or span: three families of sums by reason. */
@@ -114,8 +136,8 @@ struct node {		     // NOLINT(clang-analyzer-optin.performance.Padding)
 	bool salvaged;	 /* ended in a generation that was cut: some of it may be lost */
 	bool left_out;	 /* not in its trace's list, never a parent; gone when it ends */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
-	struct wait wait;					  /* of NODE_WAIT */
-	struct wait longest; /* the longest own one of the node and below; stopped == 0: none */
+	struct wait *wait;	   /* of NODE_WAIT, owned; else NULL */
+	struct short_wait longest; /* own one of the node and below; stopped == 0: none */
 	/* account.c */
 	struct budget *budget;	     /* owned; NULL: nobody worked for it or below it */
 	struct budget *passed;	     /* owned; what of it open_parent has already, or NULL */
@@ -149,6 +171,8 @@ struct trace {
 	struct node *out; /* open nodes that are left out */
 	bool is_heap;	  /* leaves, the shortest on top: once there were too many */
 	size_t max_spans;
+	size_t n_held;		  /* nodes and leaves, until it is sent */
+	bool shed;		  /* it had to make room for other traces: trim.c */
 	size_t n_open;		  /* open nodes and waits in flight */
 	struct handle *referrers; /* leaves of other traces that link into this one */
 	size_t n_referrers, cap_referrers;
@@ -160,30 +184,33 @@ struct trace {
 	uint8_t adopted_id[TRACE_ID_BYTES];
 };
 
+/* What every transition looks at stands first. */
 struct goroutine {
 	int64_t id;
-	uint64_t serial; /* an id used again is another goroutine */
+	int64_t since;		  /* its time is charged until then */
+	struct node *resident;	  /* whom it works for; NULL: nobody */
+	struct node *waiting_for; /* of the wait in flight, whose trace is held; NULL: none is */
+	uint8_t state;		  /* enum go_state; running if it was not told */
+	uint8_t reason;		  /* while it waits */
+	bool assist;		  /* it is made to help the GC */
+	bool ghost;		  /* it ended; tasks that it began did not */
+	bool has_runnable;
+	uint8_t owner; /* enum goroutine_owner */
+	struct track track;
+	struct wait wait; /* the one in flight */
+	uint64_t serial;  /* an id used again is another goroutine */
 	struct handle *entries;
 	size_t n_entries, cap_entries;
 	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
-	int64_t runnable; /* for metrics: since when it is */
-	bool has_runnable;
-	uint8_t owner;		     /* enum goroutine_owner */
+	int64_t runnable;	     /* for metrics: since when it is */
 	struct context_log *context; /* a traceparent whose task is not certain yet, or NULL */
-	struct node *waiting_for;    /* of the wait in flight, whose trace is held; NULL: none is */
-	struct wait wait;
-	struct track track;
-	/* account.c */
-	int64_t since;			   /* its time is charged until then */
-	uint8_t state;			   /* enum go_state; running if it was not told */
-	uint8_t reason;			   /* while it waits */
-	bool assist;			   /* it is made to help the GC */
-	bool ghost;			   /* it ended; tasks that it began did not */
-	struct node *resident;		   /* whom it works for; NULL: nobody */
-	struct goroutine *next, *previous; /* others that do */
+	struct goroutine *next, *previous; /* others that work for `resident` */
 	struct goroutine *ghost_next, **ghost_link;
 };
+
+/* The few goroutines that a program keeps busy are found without a hash. */
+#define NEAR_GOROUTINES 1024u
 
 /* An ended task that others may still refer to. */
 struct recent_task {
@@ -229,7 +256,9 @@ struct mapper {
 	struct pool paths;
 	struct segment *segments; /* MAX_PATH_SEGMENTS: scratch */
 	struct map goroutines;	  /* id -> struct goroutine */
-	struct map open_tasks;	  /* id -> struct node */
+	struct goroutine **near;  /* NEAR_GOROUTINES of them, by id modulo, or NULL */
+	struct pool goroutine_pool;
+	struct map open_tasks; /* id -> struct node */
 	struct idset ended;
 	struct recent_task *recent; /* RECENT_TASKS of them, by id modulo */
 	struct trace **traces;
@@ -242,13 +271,15 @@ struct mapper {
 	struct span_link *link_scratch;
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
 	uint64_t stopped_ns;	   /* of the world, before that */
-	struct pool nodes;
+	struct pool nodes, waits;
 	struct pool contexts, context_logs; /* of struct context, struct context_log */
 	struct map adopted; /* first half of an application's trace id -> struct trace */
+	size_t n_held;	    /* nodes and leaves of all traces */
 	uint64_t last_serial, last_stamp, last_goroutine;
 	int64_t generation_time; /* of the last event by the generation's own correction */
 	int64_t moved;		 /* see move_of() */
 	int64_t first_time, last_time, first_id_time;
+	uint64_t report_over_ns;	  /* shorter waits are neither spans nor events */
 	struct wall_clock clock;	  /* of the current generation */
 	uint64_t cut_at;		  /* byte where the current one was cut; 0: it is whole */
 	char damage[256];		  /* for the capture's span; empty: none */
@@ -263,6 +294,9 @@ struct mapper {
 	struct metrics_state metrics;
 	struct mapper_summary sum;
 };
+
+/* send.c: nothing in the trace is open; frees it. */
+MUST_CHECK enum status trace_send(struct mapper *m, struct trace *t, struct err *err);
 
 /* nodes.c */
 void nodes_release(struct mapper *m);
@@ -281,12 +315,18 @@ MUST_CHECK enum status node_new(struct mapper *m, struct trace *t, enum node_kin
 /* A finished leaf below `parent`; *out NULL: the trace is full of longer ones. */
 MUST_CHECK enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 				int64_t start, int64_t end, struct node **out, struct err *err);
+/* `id` is the name's in the generation's strings, or NO_STRING. */
+#define NO_STRING UINT64_MAX
 MUST_CHECK enum status node_set_name(struct mapper *m, struct node *n, struct slice name,
-				     struct err *err);
+				     uint64_t id, struct err *err);
 /* Compute the ids by what is known now: parents' ids first. */
 void node_identify(const struct mapper *m, struct node *n);
 /* trim.c: room for a leaf of that length; false: it is shorter than all there are. */
 bool trace_make_room(struct mapper *m, struct trace *t, int64_t length);
+/* How many spans the trace may hold now. */
+size_t trace_max_spans(const struct mapper *m, const struct trace *t);
+/* Something of it is left out for that: for its own limit, or for all traces'. */
+void trace_left_out(const struct mapper *m, struct trace *t);
 /* t->leaves has got its last one. */
 void trace_leaf_added(struct trace *t);
 /* Leave out what is over the limits, before a trace is sent. */
@@ -296,8 +336,14 @@ size_t span_bytes(const struct span *s);
 /* End it; sends its trace when nothing in that is open any more. */
 MUST_CHECK enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err);
 /* Give back what keeps a trace from being sent. */
-MUST_CHECK enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err);
-MUST_CHECK enum status node_add_event(struct mapper *m, struct node *n, const struct pending *p,
+MUST_CHECK static inline enum status trace_unhold(struct mapper *m, struct trace *t,
+						  struct err *err)
+{
+	return --t->n_open ? ST_OK : trace_send(m, t, err);
+}
+
+/* The node owns what *p points at from now on, whatever comes of it. */
+MUST_CHECK enum status node_add_event(struct mapper *m, struct node *n, struct pending *p,
 				      struct err *err);
 
 /* The node itself, or the nearest one above it that is not left out. */
@@ -349,9 +395,10 @@ static inline struct node *handle_get(struct handle h)
 }
 
 void leaf_free(struct mapper *m, struct node *leaf);
+/* Forget an event. */
+void pending_release(struct mapper *m, struct pending *p);
 
-/* send.c: nothing in the trace is open; frees it. */
-MUST_CHECK enum status trace_send(struct mapper *m, struct trace *t, struct err *err);
+/* send.c */
 /* A new leaf of a wait: its link follows what the waker's span is called in the end. */
 MUST_CHECK enum status link_expect(struct node *leaf, struct err *err);
 void referrers_release(struct mapper *m, struct trace *t);
@@ -363,10 +410,29 @@ MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct 
 size_t node_bytes(struct mapper *m, const struct node *n);
 
 /* residency.c */
-struct goroutine *goroutine_find(const struct mapper *m, int64_t id);
-MUST_CHECK enum status goroutine_get(struct mapper *m, int64_t id, struct goroutine **out,
+struct goroutine *goroutine_find_far(const struct mapper *m, int64_t id);
+
+/* NULL: not known. */
+static inline struct goroutine *goroutine_find(const struct mapper *m, int64_t id)
+{
+	struct goroutine *g = m->near[(uint64_t)id % NEAR_GOROUTINES];
+
+	return LIKELY(g && g->id == id) ? g : goroutine_find_far(m, id);
+}
+
+MUST_CHECK enum status goroutine_new(struct mapper *m, int64_t id, struct goroutine **out,
 				     struct err *err);
-void goroutine_free(struct goroutine *g);
+
+MUST_CHECK static inline enum status goroutine_get(struct mapper *m, int64_t id,
+						   struct goroutine **out, struct err *err)
+{
+	*out = goroutine_find(m, id);
+	return LIKELY(*out) ? ST_OK : goroutine_new(m, id, out, err);
+}
+
+/* It is not found any more, but stays until goroutine_free(). */
+void goroutine_forget(struct mapper *m, const struct goroutine *g);
+void goroutine_free(struct mapper *m, struct goroutine *g);
 MUST_CHECK enum status goroutine_push(struct goroutine *g, struct node *n, struct err *err);
 /* The innermost open region, whatever its task; NULL: none is known. */
 struct node *goroutine_region(struct goroutine *g);
@@ -377,13 +443,7 @@ struct node *goroutine_resident(struct goroutine *g);
 /* The task of that span, for goroutines it creates. */
 struct node *task_of_node(const struct mapper *m, struct node *n);
 
-/* account.c: whom goroutines work for, and what their time goes to. */
-/* Charge its time until now to the node it works for. */
-MUST_CHECK enum status account_settle(struct mapper *m, struct goroutine *g, int64_t now,
-				      struct err *err);
-/* It is in another state from now on; `reason` counts if it waits. */
-MUST_CHECK enum status account_state(struct mapper *m, struct goroutine *g, unsigned int state,
-				     uint8_t reason, int64_t now, struct err *err);
+/* account.c: whom goroutines work for, and what their time goes to; also account.h. */
 MUST_CHECK enum status account_assist(struct mapper *m, struct goroutine *g, bool on, int64_t now,
 				      struct err *err);
 /* Its open tasks and regions changed. */

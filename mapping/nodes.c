@@ -7,6 +7,9 @@
 /* The capture's edges that cut a node, as part of its id. */
 enum { EDGE_START = 1, EDGE_END = 2, EDGE_SALVAGE = 4 };
 
+/* Far from the offset that goes with EDGE_SALVAGE. */
+#define EDGE_SHED ((uint64_t)1 << 62)
+
 enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_spans,
 		      struct trace **out, struct err *err)
 {
@@ -42,11 +45,21 @@ static struct node *slot_new(struct mapper *m, struct err *err)
 	return n;
 }
 
+void pending_release(struct mapper *m, struct pending *p)
+{
+	if (p->message)
+		mem_free(p->message);
+	else if (p->wait.told)
+		pool_put(&m->waits, p->wait.told);
+}
+
 static void slot_free(struct mapper *m, struct node *n)
 {
 	for (size_t i = 0; i < n->n_events; i++)
-		mem_free(n->events[i].message);
+		pending_release(m, &n->events[i]);
 	mem_free(n->events);
+	if (n->wait)
+		pool_put(&m->waits, n->wait);
 	budget_free(&m->budgets, n->budget);
 	budget_free(&m->budgets, n->passed);
 	path_free(m, n->path);
@@ -87,6 +100,7 @@ void nodes_release(struct mapper *m)
 		trace_free(m, m->traces[m->n_traces - 1]);
 	mem_free(m->traces);
 	pool_release(&m->nodes);
+	pool_release(&m->waits);
 }
 
 void trace_free(struct mapper *m, struct trace *t)
@@ -98,6 +112,7 @@ void trace_free(struct mapper *m, struct trace *t)
 	while (t->out)
 		out_free(m, t->out);
 	referrers_release(m, t);
+	m->n_held -= t->n_held;
 	mem_free(t->nodes);
 	mem_free(t->leaves);
 	if (t->adopted_key)
@@ -105,6 +120,12 @@ void trace_free(struct mapper *m, struct trace *t)
 	m->traces[t->index] = m->traces[--m->n_traces];
 	m->traces[t->index]->index = t->index;
 	mem_free(t);
+}
+
+static void hold(struct mapper *m, struct trace *t)
+{
+	t->n_held++;
+	m->n_held++;
 }
 
 bool trace_has_room(const struct trace *t)
@@ -124,7 +145,7 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 	n->parent = kept(parent);
 	n->start = start;
 	n->id_time = id_time;
-	n->left_out = t->n_nodes && t->n_nodes >= t->max_spans;
+	n->left_out = t->n_nodes && t->n_nodes >= trace_max_spans(m, t);
 	if (!n->left_out) {
 		enum status st = mem_grow((void **)&t->nodes, &t->cap_nodes, t->n_nodes + 1,
 					  sizeof(struct node *), MAX_SPANS_PER_TRACE,
@@ -135,7 +156,9 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 			return st;
 		}
 		t->nodes[t->n_nodes++] = n;
+		hold(m, t);
 	} else {
+		trace_left_out(m, t);
 		out_add(t, n);
 	}
 	t->n_open++;
@@ -175,12 +198,14 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 	n->ended = true;
 	n->salvaged = m->cut_at;
 	t->leaves[t->n_leaves++] = n;
+	hold(m, t);
 	trace_leaf_added(t);
 	*out = n;
 	return ST_OK;
 }
 
-enum status node_set_name(struct mapper *m, struct node *n, struct slice name, struct err *err)
+enum status node_set_name(struct mapper *m, struct node *n, struct slice name, uint64_t id,
+			  struct err *err)
 {
 	struct pooled *own;
 	enum status st;
@@ -188,7 +213,7 @@ enum status node_set_name(struct mapper *m, struct node *n, struct slice name, s
 	/* Nobody will see it; and what it owned would be forgotten with it. */
 	if (n->left_out)
 		return ST_OK;
-	st = stackpool_text(&m->names, name, &n->name, err);
+	st = stackpool_string(&m->names, id, name, &n->name, err);
 	if (st || n->name)
 		return st;
 	/* More distinct names than the pool takes: this one has its own copy. */
@@ -219,7 +244,7 @@ static uint64_t reasons_digest(const struct mapper *m, const struct reason_sum *
 /* A number for all that is told of a wait's waker but does not happen in its trace; or 0. */
 static uint64_t waker_digest(const struct mapper *m, const struct node *n)
 {
-	const struct wait *w = &n->wait;
+	const struct wait *w = n->wait;
 	uint64_t all = 0;
 
 	if (w->has_waker_span) {
@@ -257,9 +282,12 @@ static struct id_key key_of(const struct mapper *m, const struct node *n)
 	/* Cut elsewhere, the trace may show more of it, or less. */
 	if (n->salvaged)
 		edges |= EDGE_SALVAGE | m->cut_at << 3;
+	/* What room there was depends on all traces that the capture has had until then. */
+	if (n->trace->shed && n == n->trace->nodes[0])
+		edges |= EDGE_SHED;
 	/* What the id has to tell apart is which part of the span the capture shows. */
 	if (edges || (n->moved && n->kind != NODE_WAIT))
-		key.cut = id_cut(n->cut_start ? m->first_id_time : n->moved,
+		key.cut = id_cut(n->cut_start || (edges & EDGE_SHED) ? m->first_id_time : n->moved,
 				 n->cut_end ? n->end : 0, edges);
 	return key;
 }
@@ -282,11 +310,6 @@ void node_identify(const struct mapper *m, struct node *n)
 	else if (n->parent)
 		memcpy(n->parent_id, n->parent->span_id, SPAN_ID_BYTES);
 	id_span(trace_id_of(n), n->parent_id, &key, n->span_id);
-}
-
-enum status trace_unhold(struct mapper *m, struct trace *t, struct err *err)
-{
-	return --t->n_open ? ST_OK : trace_send(m, t, err);
 }
 
 enum status node_end(struct mapper *m, struct node *n, int64_t end, struct err *err)
@@ -333,8 +356,23 @@ static struct pending *event_slot(struct node *n, const struct pending *p)
 	return least && (p->message || block_of(p) > block_of(least)) ? least : NULL;
 }
 
-enum status node_add_event(struct mapper *m, struct node *n, const struct pending *p,
-			   struct err *err)
+/* Most spans have one or two: twice as many as there were. */
+static enum status more_events(struct mapper *m, struct node *n, struct err *err)
+{
+	size_t cap = n->cap_events ? 2 * n->cap_events : 2;
+	struct pending *grown;
+
+	if (cap > m->opt.events_per_span)
+		cap = m->opt.events_per_span;
+	grown = mem_realloc(n->events, cap * sizeof(*grown));
+	if (!grown)
+		return err_nomem(err, "events of a span");
+	n->events = grown;
+	n->cap_events = cap;
+	return ST_OK;
+}
+
+enum status node_add_event(struct mapper *m, struct node *n, struct pending *p, struct err *err)
 {
 	struct pending *slot;
 	enum status st;
@@ -345,17 +383,17 @@ enum status node_add_event(struct mapper *m, struct node *n, const struct pendin
 		m->sum.dropped_events++;
 		slot = event_slot(n, p);
 		if (!slot) {
-			mem_free(p->message);
+			pending_release(m, p);
 			return ST_OK;
 		}
 		/* They are sorted by time when they are sent. */
+		pending_release(m, slot);
 		*slot = *p;
 		return ST_OK;
 	}
-	st = mem_grow((void **)&n->events, &n->cap_events, n->n_events + 1, sizeof(*n->events),
-		      m->opt.events_per_span, "events of a span", err);
+	st = n->n_events < n->cap_events ? ST_OK : more_events(m, n, err);
 	if (st) {
-		mem_free(p->message);
+		pending_release(m, p);
 		return st;
 	}
 	n->events[n->n_events++] = *p;

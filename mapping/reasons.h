@@ -60,6 +60,15 @@ void reasons_release(struct reasons *r);
 /* String ids mean something else from now on. */
 void reasons_new_generation(struct reasons *r);
 
+/* The reason of that string of this generation, if it was asked for before. */
+static inline bool reasons_known(const struct reasons *r, uint64_t id, uint8_t *out)
+{
+	if (id >= REASON_LOW_IDS || !r->low[id])
+		return false;
+	*out = (uint8_t)(r->low[id] - 1);
+	return true;
+}
+
 /* The reason of a word, which is the string `id` of this generation. */
 MUST_CHECK enum status reasons_find(struct reasons *r, uint64_t id, struct slice word, uint8_t *out,
 				    struct err *err);

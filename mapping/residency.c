@@ -3,22 +3,22 @@
 #include "base/mem.h"
 #include "mapping/mapper_state.h"
 
-struct goroutine *goroutine_find(const struct mapper *m, int64_t id)
+struct goroutine *goroutine_find_far(const struct mapper *m, int64_t id)
 {
-	return map_get(&m->goroutines, (uint64_t)id);
+	struct goroutine *g = map_get(&m->goroutines, (uint64_t)id);
+
+	if (g)
+		m->near[(uint64_t)id % NEAR_GOROUTINES] = g;
+	return g;
 }
 
-enum status goroutine_get(struct mapper *m, int64_t id, struct goroutine **out, struct err *err)
+enum status goroutine_new(struct mapper *m, int64_t id, struct goroutine **out, struct err *err)
 {
-	struct goroutine *g = goroutine_find(m, id);
+	struct goroutine *g = pool_get(&m->goroutine_pool, err);
 	enum status st;
 
-	*out = g;
-	if (g)
-		return ST_OK;
-	g = mem_zalloc(sizeof(*g));
 	if (!g)
-		return err_nomem(err, "a goroutine");
+		return err->code;
 	g->id = id;
 	g->serial = ++m->last_goroutine;
 	/* First heard of now, it has been there since the capture's begin. */
@@ -26,17 +26,27 @@ enum status goroutine_get(struct mapper *m, int64_t id, struct goroutine **out, 
 	g->state = GO_RUNNING;
 	st = map_put(&m->goroutines, (uint64_t)id, g, err);
 	if (st) {
-		mem_free(g);
+		pool_put(&m->goroutine_pool, g);
 		return st;
 	}
+	m->near[(uint64_t)id % NEAR_GOROUTINES] = g;
 	*out = g;
 	return ST_OK;
 }
 
-void goroutine_free(struct goroutine *g)
+void goroutine_forget(struct mapper *m, const struct goroutine *g)
+{
+	struct goroutine **near = &m->near[(uint64_t)g->id % NEAR_GOROUTINES];
+
+	if (*near == g)
+		*near = NULL;
+	map_del(&m->goroutines, (uint64_t)g->id);
+}
+
+void goroutine_free(struct mapper *m, struct goroutine *g)
 {
 	mem_free(g->entries);
-	mem_free(g);
+	pool_put(&m->goroutine_pool, g);
 }
 
 /* The node of an entry while it is open; tasks may have ended anywhere. */

@@ -141,7 +141,7 @@ static enum status note_sent(struct mapper *m, const struct trace *t, struct err
 
 enum status link_expect(struct node *leaf, struct err *err)
 {
-	struct wait *w = &leaf->wait;
+	struct wait *w = leaf->wait;
 	struct node *waker = handle_get(w->waker_node);
 	struct trace *t = waker ? waker->trace : NULL;
 	enum status st;
@@ -197,19 +197,19 @@ static enum status link_wait(struct mapper *m, struct node *leaf, struct trace *
 /* One leaf of a trace that is being sent; *waits: it is not any more. */
 static enum status leaf_settle(struct mapper *m, struct node *leaf, bool *waits, struct err *err)
 {
-	struct node *waker = handle_get(leaf->wait.waker_node);
+	struct node *waker = leaf->wait ? handle_get(leaf->wait->waker_node) : NULL;
 
 	*waits = false;
 	leaf->unsampled = leaf->parent->unsampled;
 	leaf->sent = leaf->parent->sent_below;
 	if (leaf->unsampled || leaf->sent)
 		return ST_OK;
-	if (leaf->wait.has_waker_span && waker) {
+	if (waker && leaf->wait->has_waker_span) {
 		if (waker->trace != leaf->trace) {
 			*waits = true;
 			return link_wait(m, leaf, waker->trace, err);
 		}
-		link_settle(&leaf->wait, waker);
+		link_settle(leaf->wait, waker);
 	}
 	node_identify(m, leaf);
 	return m->opt.sent ? note_span(m, leaf, leaf->cut_start || leaf->cut_end, err) : ST_OK;
@@ -248,11 +248,11 @@ static enum status referrers_settle(struct mapper *m, struct trace *t, struct er
 
 	for (size_t i = 0; !st && i < t->n_referrers; i++) {
 		struct node *leaf = handle_get(t->referrers[i]);
-		struct node *waker = leaf ? handle_get(leaf->wait.waker_node) : NULL;
+		struct node *waker = leaf ? handle_get(leaf->wait->waker_node) : NULL;
 
 		if (!waker)
 			continue;
-		link_settle(&leaf->wait, waker);
+		link_settle(leaf->wait, waker);
 		/* Else it is still in its own trace. */
 		if (leaf->trace != t || leaf->parent)
 			continue;
@@ -283,6 +283,8 @@ enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
 {
 	enum status st;
 
+	m->n_held -= t->n_held;
+	t->n_held = 0;
 	for (size_t i = 0; t->stale && i < t->n_nodes; i++)
 		node_identify(m, t->nodes[i]);
 	for (size_t i = t->n_nodes; i > 0; i--)

@@ -29,9 +29,9 @@ static void add_cut(struct attrs *a, const struct node *n)
 		attrs_true(a, KEY_SALVAGED);
 }
 
-static const struct reason *reason_of(const struct mapper *m, const struct wait *w)
+static const struct reason *reason_of(const struct mapper *m, uint8_t reason)
 {
-	return &m->reasons.list[w->reason];
+	return &m->reasons.list[reason];
 }
 
 static void add_stack(struct attrs *a, const struct mapper *m, enum attribute_key key,
@@ -44,9 +44,9 @@ static void add_stack(struct attrs *a, const struct mapper *m, enum attribute_ke
 }
 
 /* What is told of a wait, as a span or as an event. */
-static void add_wait(struct attrs *a, const struct mapper *m, const struct wait *w, int64_t g)
+static void add_wait(struct attrs *a, const struct mapper *m, const struct short_wait *w, int64_t g)
 {
-	const struct reason *reason = reason_of(m, w);
+	const struct reason *reason = reason_of(m, w->reason);
 
 	attrs_str(a, KEY_WAIT_REASON, reason->word);
 	if (reason->detail)
@@ -83,6 +83,16 @@ static void add_waker_span(struct attrs *a, const struct node *n, const struct w
 		attrs_str(a, KEY_WAKER_TRACE_ID, hex_of(hex, w->waker_trace, TRACE_ID_BYTES));
 	attrs_str(a, KEY_WAKER_SPAN_ID,
 		  hex_of(hex + 2 * (size_t)TRACE_ID_BYTES, w->waker_span, SPAN_ID_BYTES));
+}
+
+/* A wait that is a span. */
+static void add_span_wait(struct attrs *a, const struct mapper *m, const struct node *n)
+{
+	const struct short_wait w = short_wait(n->wait);
+
+	add_wait(a, m, &w, n->goroutine);
+	if (n->wait->has_waker_span)
+		add_waker_span(a, n, n->wait, m->hex[m->opt.events_per_span]);
 }
 
 static void add_node(struct attrs *a, const struct node *n)
@@ -225,7 +235,7 @@ static void add_capture(struct attrs *a, const struct mapper *m)
 static struct slice name_of(struct mapper *m, const struct node *n)
 {
 	if (n->kind == NODE_WAIT)
-		return reason_of(m, &n->wait)->name;
+		return reason_of(m, n->wait->reason)->name;
 	if (!n->adopted)
 		return pooled_slice(n->name);
 	/* The application's own span has the plain name. */
@@ -238,7 +248,7 @@ static struct slice name_of(struct mapper *m, const struct node *n)
 static struct slice event_name_of(const struct mapper *m, const struct pending *p)
 {
 	if (!p->message)
-		return reason_of(m, &p->wait)->name;
+		return reason_of(m, p->wait.reason)->name;
 	return p->category ? pooled_slice(p->category) : SLICE("log");
 }
 
@@ -266,7 +276,7 @@ static void make_events(const struct mapper *m, const struct node *n)
 		else
 			add_wait(&a, m, &p->wait, p->goroutine);
 		if (!p->message && p->wait.told)
-			add_waker_span(&a, n, &p->wait, m->hex[i]);
+			add_waker_span(&a, n, p->wait.told, m->hex[i]);
 		attrs_sum(&a, KEY_CUT_ATTRIBUTES, a.n_cut);
 		out[i] = (struct span_event){
 			.time_unix_ns = wall_time(n, p->time),
@@ -319,7 +329,7 @@ static void own_frame(const struct pooled *stack, char *out, size_t size)
 static void note_slowest(struct mapper *m, const struct node *n)
 {
 	uint64_t length = (uint64_t)(n->end - n->start);
-	const struct wait *w = &n->longest;
+	const struct short_wait *w = &n->longest;
 
 	if (n->kind != NODE_TASK || (m->sum.slowest.any && length <= m->sum.slowest.duration_ns))
 		return;
@@ -332,7 +342,8 @@ static void note_slowest(struct mapper *m, const struct node *n)
 	if (!w->stopped)
 		return;
 	m->sum.slowest.wait_ns = (uint64_t)(w->ready - w->stopped);
-	log_escape(reason_of(m, w)->name, m->sum.slowest.reason, sizeof(m->sum.slowest.reason));
+	log_escape(reason_of(m, w->reason)->name, m->sum.slowest.reason,
+		   sizeof(m->sum.slowest.reason));
 	own_frame(w->stack, m->sum.slowest.where, sizeof(m->sum.slowest.where));
 	own_frame(w->waker_stack, m->sum.slowest.waker, sizeof(m->sum.slowest.waker));
 }
@@ -348,9 +359,9 @@ static enum span_scope scope_of(const struct node *n)
 static bool add_link(const struct node *n, struct span_link *link)
 {
 	link->flags = SPAN_FLAG_SAMPLED | SPAN_FLAG_HAS_IS_REMOTE;
-	if (n->kind == NODE_WAIT && n->wait.has_waker_span && !n->wait.unlinked) {
-		memcpy(link->trace_id, n->wait.waker_trace, TRACE_ID_BYTES);
-		memcpy(link->span_id, n->wait.waker_span, SPAN_ID_BYTES);
+	if (n->wait && n->wait->has_waker_span && !n->wait->unlinked) {
+		memcpy(link->trace_id, n->wait->waker_trace, TRACE_ID_BYTES);
+		memcpy(link->span_id, n->wait->waker_span, SPAN_ID_BYTES);
 		return true;
 	}
 	if (!n->context || n->adopted)
@@ -390,12 +401,10 @@ static void make_span(struct mapper *m, const struct node *n, struct span_link *
 
 	*s = (struct span){ .scope = scope_of(n) };
 	attrs_str(&a, KEY_KIND, slice_str(kinds[n->kind]));
-	if (n->kind == NODE_WAIT)
-		add_wait(&a, m, &n->wait, n->goroutine);
+	if (n->wait)
+		add_span_wait(&a, m, n);
 	else
 		add_node(&a, n);
-	if (n->kind == NODE_WAIT && n->wait.has_waker_span)
-		add_waker_span(&a, n, &n->wait, m->hex[m->opt.events_per_span]);
 	add_times(&a, m, n);
 	if (n->path)
 		add_path(&a, m, n);

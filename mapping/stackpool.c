@@ -27,6 +27,7 @@ void stackpool_release(struct stackpool *p)
 void stackpool_new_generation(struct stackpool *p)
 {
 	map_clear(&p->by_id);
+	memset((void *)p->low, 0, sizeof(p->low));
 }
 
 /* Two stacks may have the same text by what was cut off; they differ then in this. */
@@ -118,11 +119,20 @@ static void spell(struct stackpool *p, struct stack s, struct pooled *what)
 		what->cut = !spell_part(p, s, true);
 }
 
-enum status stackpool_stack(struct stackpool *p, const struct event *ev, const struct pooled **out,
-			    struct err *err)
+enum status stackpool_string(struct stackpool *p, uint64_t id, struct slice text,
+			     const struct pooled **out, struct err *err)
 {
-	uint64_t id = event_stack_id(ev);
-	struct pooled *have = id ? map_get(&p->by_id, id) : NULL;
+	enum status st = stackpool_text(p, text, out, err);
+
+	if (!st && id < POOL_LOW_IDS)
+		p->low[id] = *out;
+	return st;
+}
+
+enum status stackpool_spell(struct stackpool *p, const struct event *ev, uint64_t id,
+			    const struct pooled **out, struct err *err)
+{
+	struct pooled *have = map_get(&p->by_id, id);
 	struct pooled what = { .len = 0 };
 	struct stack s;
 	enum status st;
@@ -134,7 +144,9 @@ enum status stackpool_stack(struct stackpool *p, const struct event *ev, const s
 	st = buf_status(&p->scratch, "a stack's text", err);
 	if (!st)
 		st = put(p, buf_view(&p->scratch), &what, out, err);
-	if (!st && *out)
+	if (!st && *out && id < POOL_LOW_IDS)
+		p->low[id] = *out;
+	else if (!st && *out)
 		st = map_put(&p->by_id, id,
 			     (void *)(uintptr_t)*out, // NOLINT(performance-no-int-to-ptr)
 			     err);

@@ -17,9 +17,13 @@
 #include "collector/trace/event.h"
 #include "mapping/gofunc.h"
 
+/* Ids of a generation count from 1: most are found without a hash. */
+#define POOL_LOW_IDS 2048u
+
 struct stackpool {
-	struct map by_id;   /* of the current generation: stack id -> struct pooled */
-	struct map by_hash; /* text hash -> struct pooled */
+	struct map by_id; /* of the current generation: stack id -> struct pooled */
+	const struct pooled *low[POOL_LOW_IDS]; /* the same of low ids */
+	struct map by_hash;			/* text hash -> struct pooled */
 	struct buf scratch;
 	size_t max_text;   /* bytes of one stack's text */
 	size_t bytes;	   /* of all texts */
@@ -40,12 +44,31 @@ void stackpool_release(struct stackpool *p);
 /* Stack ids mean something else from now on. */
 void stackpool_new_generation(struct stackpool *p);
 
-/* The text of a stack of the current generation; *out NULL: none, or left out. */
-MUST_CHECK enum status stackpool_stack(struct stackpool *p, const struct event *ev,
+/* The same for a stack that was not asked for before. */
+MUST_CHECK enum status stackpool_spell(struct stackpool *p, const struct event *ev, uint64_t id,
 				       const struct pooled **out, struct err *err);
+
+/* The text of a stack of the current generation; *out NULL: none, or left out. */
+MUST_CHECK static inline enum status stackpool_stack(struct stackpool *p, const struct event *ev,
+						     const struct pooled **out, struct err *err)
+{
+	uint64_t id = event_stack_id(ev);
+
+	*out = id < POOL_LOW_IDS ? p->low[id] : NULL;
+	return *out || !id ? ST_OK : stackpool_spell(p, ev, id, out, err);
+}
+
+/* The text that is the string `id` of the current generation, if it was asked for before. */
+static inline const struct pooled *stackpool_known(const struct stackpool *p, uint64_t id)
+{
+	return id < POOL_LOW_IDS ? p->low[id] : NULL;
+}
 /* The pooled copy of a short text, such as a reason. */
 MUST_CHECK enum status stackpool_text(struct stackpool *p, struct slice text,
 				      const struct pooled **out, struct err *err);
+/* The same of a text that is the string `id` of the current generation. */
+MUST_CHECK enum status stackpool_string(struct stackpool *p, uint64_t id, struct slice text,
+					const struct pooled **out, struct err *err);
 
 static inline struct slice pooled_slice(const struct pooled *p)
 {

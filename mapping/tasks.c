@@ -60,15 +60,21 @@ static enum status new_continued(struct mapper *m, const struct recent_task *sen
 	return ST_OK;
 }
 
-static enum status open_task(struct mapper *m, struct node *n, uint64_t id, struct slice type,
-			     struct err *err)
+/* The node takes the name of the event, which is the string `id`: spelled once a generation. */
+static enum status name_after(struct mapper *m, struct node *n, const struct event *ev, uint64_t id,
+			      struct err *err)
 {
-	enum status st;
+	const struct pooled *known = stackpool_known(&m->names, id);
 
+	if (!known)
+		return node_set_name(m, n, event_name(ev), id, err);
+	n->name = known;
+	return ST_OK;
+}
+
+static enum status open_task(struct mapper *m, struct node *n, uint64_t id, struct err *err)
+{
 	n->task = id;
-	st = node_set_name(m, n, type, err);
-	if (st)
-		return st;
 	node_identify(m, n);
 	return map_put(&m->open_tasks, id, n, err);
 }
@@ -81,7 +87,8 @@ static enum status cut_task(struct mapper *m, uint64_t id, struct node **out, st
 	if (st)
 		return st;
 	(*out)->cut_start = true;
-	return open_task(m, *out, id, SLICE("unknown task"), err);
+	st = node_set_name(m, *out, SLICE("unknown task"), NO_STRING, err);
+	return st ? st : open_task(m, *out, id, err);
 }
 
 /*
@@ -148,7 +155,9 @@ enum status map_task_begin(struct mapper *m, const struct event *ev, struct err 
 	if (st)
 		return st;
 	n->goroutine = ev->g;
-	st = open_task(m, n, id, event_name(ev), err);
+	st = name_after(m, n, ev, ev->args[2], err);
+	if (!st)
+		st = open_task(m, n, id, err);
 	if (!st && known)
 		st = context_apply(m, n, &context, err);
 	if (!st)
@@ -254,7 +263,7 @@ enum status map_region_begin(struct mapper *m, const struct event *ev, struct er
 	if (!st)
 		st = new_region(m, g, event_task(ev), ev->time, ev->wire_time, &n, err);
 	if (!st)
-		st = node_set_name(m, n, event_name(ev), err);
+		st = name_after(m, n, ev, ev->args[1], err);
 	if (st)
 		return st;
 	node_identify(m, n);
@@ -282,7 +291,7 @@ enum status map_region_end(struct mapper *m, const struct event *ev, struct err 
 		/* Begun before the capture: it shows from the capture's start. */
 		st = new_region(m, g, event_task(ev), m->first_time, ev->wire_time, &n, err);
 		if (!st)
-			st = node_set_name(m, n, event_name(ev), err);
+			st = name_after(m, n, ev, ev->args[1], err);
 		if (st)
 			return st;
 		n->cut_start = true;
@@ -320,7 +329,6 @@ enum status log_event(struct mapper *m, struct goroutine *g, uint64_t task, int6
 
 enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
 {
-	struct slice category = event_log_category(ev);
 	const struct pooled *name;
 	struct goroutine *g;
 	bool taken = false;
@@ -332,7 +340,11 @@ enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
 		st = context_log(m, g, ev, &taken, err);
 	if (st || taken || !m->opt.logs)
 		return st;
-	st = stackpool_text(&m->names, category.len ? category : SLICE("log"), &name, err);
+	name = stackpool_known(&m->names, ev->args[1]);
+	if (!name)
+		st = stackpool_string(&m->names, ev->args[1], event_log_category(ev), &name, err);
+	if (!st && name && !name->len)
+		st = stackpool_text(&m->names, SLICE("log"), &name, err);
 	return st ? st
 		  : log_event(m, g, event_task(ev), ev->time, name, event_log_message(ev), err);
 }

@@ -23,11 +23,28 @@ static int64_t length_of(const struct node *n)
 	return n->end - n->start;
 }
 
-static size_t max_leaves(const struct trace *t)
+/*
+ * What a trace may hold, by its own limit; if all open traces together hold more than
+ * OPEN_TRACES_SHARE full ones would, by its share of that, and then it says so.
+ */
+size_t trace_max_spans(const struct mapper *m, const struct trace *t)
 {
-	size_t n = t->max_spans < MAX_SPANS_PER_TRACE / 2 ? 2 * t->max_spans : MAX_SPANS_PER_TRACE;
+	size_t all = OPEN_TRACES_SHARE * m->opt.spans_per_trace, share;
 
-	return n;
+	if (LIKELY(m->n_held < all) || t == m->capture)
+		return t->max_spans;
+	share = all / m->n_traces;
+	if (share < LEAST_SHARE)
+		share = LEAST_SHARE;
+	return share < t->max_spans ? share : t->max_spans;
+}
+
+/* Twice as many as may be sent, if nothing else comes. */
+static size_t max_leaves(const struct mapper *m, const struct trace *t)
+{
+	size_t max = trace_max_spans(m, t), left = max > t->n_nodes ? max - t->n_nodes : 0;
+
+	return left < MAX_SPANS_PER_TRACE / 2 ? 2 * left : MAX_SPANS_PER_TRACE;
 }
 
 /* The one that goes first is on top: the shortest, of those the latest. */
@@ -68,19 +85,40 @@ void trace_leaf_added(struct trace *t)
 	}
 }
 
-bool trace_make_room(struct mapper *m, struct trace *t, int64_t length)
+static void drop_shortest(struct mapper *m, struct trace *t)
 {
-	if (t->n_leaves < max_leaves(t))
-		return true;
 	for (size_t i = t->n_leaves / 2; !t->is_heap && i > 0; i--)
 		sift_down(t, i - 1);
 	t->is_heap = true;
-	if (length <= length_of(t->leaves[0]))
-		return false;
 	leaf_free(m, t->leaves[0]);
 	t->leaves[0] = t->leaves[--t->n_leaves];
 	sift_down(t, 0);
 	t->left_out++;
+	t->n_held--;
+	m->n_held--;
+}
+
+void trace_left_out(const struct mapper *m, struct trace *t)
+{
+	if (trace_max_spans(m, t) < t->max_spans)
+		t->shed = t->stale = true;
+}
+
+bool trace_make_room(struct mapper *m, struct trace *t, int64_t length)
+{
+	size_t max = max_leaves(m, t);
+
+	if (LIKELY(t->n_leaves < max))
+		return true;
+	trace_left_out(m, t);
+	while (t->n_leaves > max)
+		drop_shortest(m, t);
+	for (size_t i = t->n_leaves / 2; !t->is_heap && i > 0; i--)
+		sift_down(t, i - 1);
+	t->is_heap = true;
+	if (!max || length <= length_of(t->leaves[0]))
+		return false;
+	drop_shortest(m, t);
 	return true;
 }
 
@@ -134,10 +172,28 @@ size_t span_bytes(const struct span *s)
 #define REST_BYTES (SPAN_BYTES + 24 * (ATTR_BYTES + 48))
 
 /* Texts may triple when they are repaired. */
-static uint64_t wait_bound(const struct wait *w)
+static uint64_t wait_bound(const struct short_wait *w, const struct pooled *waker)
 {
 	return REST_BYTES + 3 * (pooled_slice(w->stack).len + pooled_slice(w->waker_stack).len +
-				 pooled_slice(w->waker_name).len);
+				 pooled_slice(waker).len);
+}
+
+static uint64_t leaf_bound(const struct node *leaf)
+{
+	struct short_wait w = { .stack = NULL };
+
+	if (leaf->wait)
+		w = short_wait(leaf->wait);
+	return wait_bound(&w, leaf->wait ? leaf->wait->waker_name : NULL) +
+	       3 * pooled_slice(leaf->name).len;
+}
+
+static uint64_t event_bound(const struct pending *p)
+{
+	if (p->message)
+		return REST_BYTES +
+		       3 * (pooled_slice(p->message).len + pooled_slice(p->category).len);
+	return wait_bound(&p->wait, p->wait.told ? p->wait.told->waker_name : NULL);
 }
 
 /* At least what the trace takes, told without putting its spans together. */
@@ -146,17 +202,13 @@ static uint64_t bound(const struct trace *t)
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < t->n_leaves; i++)
-		bytes += wait_bound(&t->leaves[i]->wait) + 3 * pooled_slice(t->leaves[i]->name).len;
+		bytes += leaf_bound(t->leaves[i]);
 	for (size_t i = 0; i < t->n_nodes; i++) {
 		const struct node *n = t->nodes[i];
 
 		bytes += (size_t)4 * REST_BYTES + (size_t)3 * pooled_slice(n->name).len;
-		for (size_t k = 0; k < n->n_events; k++) {
-			const struct pending *p = &n->events[k];
-
-			bytes += wait_bound(&p->wait) +
-				 3 * (pooled_slice(p->message).len + pooled_slice(p->category).len);
-		}
+		for (size_t k = 0; k < n->n_events; k++)
+			bytes += event_bound(&n->events[k]);
 	}
 	return bytes;
 }
@@ -166,7 +218,7 @@ static void drop_events(struct mapper *m, struct node *n)
 	n->dropped_events += (uint32_t)n->n_events;
 	m->sum.dropped_events += n->n_events;
 	for (size_t i = 0; i < n->n_events; i++)
-		mem_free(n->events[i].message);
+		pending_release(m, &n->events[i]);
 	n->n_events = 0;
 }
 

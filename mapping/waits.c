@@ -1,5 +1,5 @@
 /* State transitions of goroutines, and the waits they make: design section 6. */
-#include "mapping/mapper_state.h"
+#include "mapping/account.h"
 
 #include "base/mem.h"
 
@@ -13,46 +13,39 @@ static void wait_begin(struct goroutine *g, const struct event *ev, uint8_t reas
 		       const struct pooled *stack)
 {
 	struct node *n = kept(g->resident);
+	struct wait *w = &g->wait;
 
-	g->wait = (struct wait){ .stopped = ev->time,
-				 .id_time = ev->wire_time,
-				 .waker = NO_GOROUTINE,
-				 .stack = stack,
-				 .reason = reason,
-				 .syscall = ev->to == GO_SYSCALL,
-				 .inherited = !g->n_entries };
+	/* What has_waker_span goes with is written with it. */
+	w->stack = stack;
+	w->waker_stack = NULL;
+	w->waker = NO_GOROUTINE;
+	w->stopped = ev->time;
+	w->ready = w->resumed = 0;
+	w->id_time = ev->wire_time;
+	w->reason = reason;
+	w->syscall = ev->to == GO_SYSCALL;
+	w->inherited = !g->n_entries;
+	w->has_waker_span = w->unlinked = w->told = false;
+	w->waker_name = NULL;
+	w->waker_node = (struct handle){ NULL, 0 };
 	g->waiting_for = n;
 	/* A trace waits for its waits. */
 	n->trace->n_open++;
 }
 
-/* Before it is known who waits for whom: the history that paths lead back through. */
-static enum status follow(struct mapper *m, struct goroutine *g, const struct event *ev,
-			  uint8_t reason, struct err *err)
+/* The word is spelled only if its id is new in the generation. */
+static enum status reason_of(struct mapper *m, const struct event *ev, uint8_t *out,
+			     struct err *err)
 {
-	const struct goroutine *by = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
-	struct track *t = &g->track;
-
-	if (ev->to == GO_RUNNING)
-		/* Only a task's path and waits for a task are looked up: the capture has a trace.
-		 */
-		return track_run(&m->history, t, m->n_traces > 1, ev->time, err);
-	if (ev->from == GO_NOT_EXIST)
-		track_stop(t, STOP_BIRTH, REASON_COROUTINE, ev->time);
-	else if (ev->to == GO_WAITING)
-		track_stop(t, STOP_WAIT, reason, ev->time);
-	else if (ev->to == GO_SYSCALL)
-		track_stop(t, STOP_SYSCALL, REASON_SYSCALL, ev->time);
-	else if (ev->from == GO_RUNNING)
-		track_stop(t, STOP_PREEMPTED, REASON_OTHER, ev->time);
-	if (ev->from == GO_NOT_EXIST || ev->from == GO_WAITING)
-		track_ready(t, ev->g, by ? &by->track : NULL, ev->time);
-	else if (ev->from == GO_SYSCALL)
-		track_ready(t, ev->g, NULL, ev->time);
-	return ST_OK;
+	if (reasons_known(&m->reasons, ev->args[0], out))
+		return ST_OK;
+	return reasons_find(&m->reasons, ev->args[0], event_reason(ev), out, err);
 }
 
-/* It does not run any more: why, and where if somebody wants to know. */
+/*
+ * It does not run any more: why, and where if somebody wants to know. The history that
+ * paths lead back through is written before it is known who waits for whom.
+ */
 static enum status stops(struct mapper *m, struct goroutine *g, const struct event *ev,
 			 struct err *err)
 {
@@ -60,19 +53,20 @@ static enum status stops(struct mapper *m, struct goroutine *g, const struct eve
 	uint8_t reason = REASON_SYSCALL;
 	enum status st = ST_OK;
 
-	if (ev->to == GO_WAITING && ev->wire == EV_GO_BLOCK)
-		st = reasons_find(&m->reasons, ev->args[0], event_reason(ev), &reason, err);
-	else if (ev->to == GO_WAITING)
+	if (ev->to == GO_WAITING) {
 		reason = REASON_COROUTINE;
+		if (ev->wire == EV_GO_BLOCK)
+			st = reason_of(m, ev, &reason, err);
+	}
 	if (!st && g->resident) {
 		st = stackpool_stack(&m->stacks, ev, &stack, err);
-		if (!st && stack)
+		if (!st && stack && stack->detail)
 			st = reasons_refine(&m->reasons, reason, stack->detail, &reason, err);
 	}
-	if (!st)
-		st = follow(m, g, ev, reason, err);
-	if (!st)
-		st = account_state(m, g, ev->to, reason, ev->time, err);
+	if (st)
+		return st;
+	track_stop(&g->track, ev->to == GO_WAITING ? STOP_WAIT : STOP_SYSCALL, reason, ev->time);
+	st = account_state(m, g, ev->to, reason, ev->time, err);
 	if (!st && g->resident)
 		wait_begin(g, ev, reason, stack);
 	return st;
@@ -124,7 +118,7 @@ static void note_longest(struct node *n, const struct wait *w)
 {
 	if (!w->syscall && !w->inherited &&
 	    w->ready - w->stopped > n->longest.ready - n->longest.stopped)
-		n->longest = *w;
+		n->longest = short_wait(w);
 }
 
 /* A wait of the goroutine is over at `end`: a child span, an event, or nothing. */
@@ -145,7 +139,10 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 			leaf->id_time = w->id_time;
 			leaf->task = n->task;
 			leaf->cut_end = cut;
-			leaf->wait = *w;
+			leaf->wait = pool_get(&m->waits, err);
+			if (!leaf->wait)
+				return err->code;
+			*leaf->wait = *w;
 			if (g->track.stop.woken && m->reasons.list[w->reason].held)
 				st = waker_path(m, &g->track.stop, &leaf->path, err);
 			if (!st)
@@ -154,25 +151,33 @@ static enum status wait_report(struct mapper *m, struct goroutine *g, struct nod
 	} else if (length >= m->opt.events_over_ns && !n->ended) {
 		/* Of a span that is over, only what is a span of its own: a capture that ends
 		 * before the wait does must say the same of it. */
-		struct pending p = { .time = w->stopped, .wait = *w, .goroutine = g->id };
+		struct pending p = { .time = w->stopped, .goroutine = g->id };
 
+		p.wait = short_wait(w);
+		if (w->told) {
+			p.wait.told = pool_get(&m->waits, err);
+			if (!p.wait.told)
+				return err->code;
+			*p.wait.told = *w;
+		}
 		st = node_add_event(m, n, &p, err);
 	}
 	return st;
 }
 
 /* It runs again, or the capture ends. */
-static enum status wait_end(struct mapper *m, struct goroutine *g, int64_t end, bool cut,
-			    struct err *err)
+HOT enum status wait_end(struct mapper *m, struct goroutine *g, int64_t end, bool cut,
+			 struct err *err)
 {
 	struct node *n = g->waiting_for;
 	struct wait *w = &g->wait;
 	struct trace *t = n->trace;
-	enum status st;
+	enum status st = ST_OK;
 
 	if (!cut)
 		w->resumed = end;
-	st = wait_report(m, g, n, end, cut, err);
+	if ((uint64_t)(end - w->stopped) >= m->report_over_ns)
+		st = wait_report(m, g, n, end, cut, err);
 	if (!w->ready)
 		w->ready = end;
 	note_longest(n, w);
@@ -228,14 +233,65 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 		n->abandoned = true;
 		st = node_end(m, n, ev->time, err);
 	}
-	map_del(&m->goroutines, (uint64_t)g->id);
+	goroutine_forget(m, g);
 	if (!st)
 		return account_bury(m, g, ev->time, err);
-	goroutine_free(g);
+	goroutine_free(m, g);
 	return st;
 }
 
-enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
+/* It runs again. */
+static enum status runs(struct mapper *m, struct goroutine *g, const struct event *ev,
+			struct err *err)
+{
+	/* Only a task's path and waits for a task are looked up: the capture has a trace. */
+	enum status st = track_run(&m->history, &g->track, m->n_traces > 1, ev->time, err);
+
+	if (!st)
+		st = account_state(m, g, GO_RUNNING, REASON_UNKNOWN, ev->time, err);
+	if (st || !in_flight(g))
+		return st;
+	/* Back from a system call without having lost the proc: ready and running at once. */
+	if (ev->from == GO_SYSCALL)
+		g->wait.ready = ev->time;
+	return wait_end(m, g, ev->time, false, err);
+}
+
+/* It is not running yet: preempted, woken, begun, or back from a system call. */
+static enum status other(struct mapper *m, struct goroutine *g, const struct event *ev,
+			 struct err *err)
+{
+	const struct goroutine *by = NULL;
+	struct track *t = &g->track;
+	enum status st;
+
+	if (ev->from == GO_NOT_EXIST)
+		track_stop(t, STOP_BIRTH, REASON_COROUTINE, ev->time);
+	else if (ev->to == GO_WAITING)
+		track_stop(t, STOP_WAIT, REASON_UNKNOWN, ev->time);
+	else if (ev->to == GO_SYSCALL)
+		track_stop(t, STOP_SYSCALL, REASON_SYSCALL, ev->time);
+	else if (ev->from == GO_RUNNING)
+		track_stop(t, STOP_PREEMPTED, REASON_OTHER, ev->time);
+	if (ev->from == GO_NOT_EXIST || ev->from == GO_WAITING) {
+		by = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
+		track_ready(t, ev->g, by ? &by->track : NULL, ev->time);
+	} else if (ev->from == GO_SYSCALL) {
+		track_ready(t, ev->g, NULL, ev->time);
+	}
+	if (ev->from == GO_NOT_EXIST)
+		return born(m, ev, g, err);
+	st = account_state(m, g, ev->to, REASON_UNKNOWN, ev->time, err);
+	if (st || !in_flight(g))
+		return st;
+	if (ev->to == GO_RUNNABLE)
+		return wait_ready(m, g, ev, err);
+	if (ev->from == GO_SYSCALL)
+		g->wait.ready = ev->time;
+	return wait_end(m, g, ev->time, false, err);
+}
+
+HOT_CALL enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
 {
 	struct goroutine *g;
 	enum status st;
@@ -245,7 +301,7 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 	st = goroutine_get(m, ev->id, &g, err);
 	if (st)
 		return st;
-	if (m->opt.metrics)
+	if (UNLIKELY(m->opt.metrics))
 		metrics_transition(m, g, ev);
 	if (ev->to == GO_NOT_EXIST)
 		return gone(m, ev, g, err);
@@ -258,18 +314,5 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 		return ST_OK;
 	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
 		return stops(m, g, ev, err);
-	st = follow(m, g, ev, REASON_UNKNOWN, err);
-	if (st)
-		return st;
-	if (ev->from == GO_NOT_EXIST)
-		return born(m, ev, g, err);
-	st = account_state(m, g, ev->to, REASON_UNKNOWN, ev->time, err);
-	if (st || !in_flight(g))
-		return st;
-	if (ev->to == GO_RUNNABLE)
-		return wait_ready(m, g, ev, err);
-	/* Back from a system call without having lost the proc: ready and running at once. */
-	if (ev->from == GO_SYSCALL)
-		g->wait.ready = ev->time;
-	return wait_end(m, g, ev->time, false, err);
+	return ev->to == GO_RUNNING ? runs(m, g, ev, err) : other(m, g, ev, err);
 }

@@ -129,7 +129,7 @@ class Runner:
             bound = 2 * largest + 16 * MIB
             rows.append((mode, mb, largest, got, bound))
             if self.args.gate and mode in NOT_KEPT_IN_MEMORY:
-                bound *= 5
+                bound *= 2
             self.verdict(got <= bound, f"memory {mode} {mb} MB: {got / MB:.1f} MB, largest generation "
                          f"{largest / MB:.1f} MB, promised {bound / MB:.1f} MB")
         return rows

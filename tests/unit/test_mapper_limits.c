@@ -1,4 +1,5 @@
 /* Limits of a trace and of a span, what is left out, and the summary's numbers. */
+#include "base/limits.h"
 #include "tests/unit/map_world.h"
 #include "tests/unit/suites.h"
 
@@ -101,6 +102,70 @@ static const struct map_row spans[] = {
 START_TEST(spans_per_trace)
 {
 	map_row_check(&spans[_i]);
+}
+END_TEST
+
+#define MANY 8
+
+/* `n` tasks of as many goroutines, each with `regions` regions in turn; then they end. */
+static void run_many(struct map_world *w, int n, int regions)
+{
+	struct buf script;
+	int time = 1;
+
+	buf_init(&script, 1 << 20);
+	buf_str(&script, "set spans_per_trace 100;");
+	for (int i = 1; i <= n; i++)
+		buf_printf(&script, "%d g%d task %d t%d;", time++, i, i, i);
+	for (int r = 0; r < regions; r++)
+		for (int i = 1; i <= n; i++, time += 2)
+			buf_printf(&script, "%d g%d region %d r; %d g%d close %d r;", time, i, i,
+				   time + 1, i, i);
+	for (int i = 1; i <= n; i++)
+		buf_printf(&script, "%d g%d end %d;", time++, i, i);
+	buf_u8(&script, 0);
+	ck_assert_int_eq(script.failed, ST_OK);
+	map_world_init(w);
+	ck_assert_int_eq(map_world_run(w, (const char *)script.ptr), ST_OK);
+	buf_release(&script);
+}
+
+/* Full ones at once are OPEN_TRACES_SHARE; of more, each has its share and says what it lost. */
+START_TEST(open_traces_share)
+{
+	struct map_world w, alone;
+	uint8_t id[SPAN_ID_BYTES];
+	size_t n = 0;
+
+	run_many(&w, MANY, 80);
+	for (int i = 1; i <= MANY; i++) {
+		char name[8];
+		const struct span *s;
+		const struct attr *dropped;
+
+		snprintf(name, sizeof(name), "t%d", i);
+		s = records_find(&w.records, name);
+		dropped = span_attr(s, "flightspan.dropped_spans");
+		ck_assert_ptr_nonnull(dropped);
+		n += (size_t)dropped->i;
+		if (i == 1)
+			memcpy(id, s->span_id, sizeof(id));
+	}
+	/* The tasks, their regions and the capture: all are sent or counted. */
+	ck_assert_uint_eq(w.records.n + n, 1 + MANY * (1 + 80));
+	ck_assert_uint_eq(n, MANY * (1 + 80 - LEAST_SHARE));
+	map_world_release(&w);
+	/* With the room it wants, the first has more to tell: that is under another id. */
+	run_many(&alone, 1, 80);
+	ck_assert_ptr_null(
+		span_attr(records_find(&alone.records, "t1"), "flightspan.dropped_spans"));
+	ck_assert_int_ne(memcmp(id, records_find(&alone.records, "t1")->span_id, sizeof(id)), 0);
+	map_world_release(&alone);
+	/* A few may all be full. */
+	run_many(&alone, 3, 80);
+	ck_assert_uint_eq(alone.records.n, 1 + 3 * (1 + 80));
+	ck_assert_int_ne(memcmp(id, records_find(&alone.records, "t1")->span_id, sizeof(id)), 0);
+	map_world_release(&alone);
 }
 END_TEST
 
@@ -277,6 +342,7 @@ Suite *mapper_limits_suite(void)
 	TCase *c = tcase_create("mapper_limits");
 
 	tcase_add_loop_test(c, spans_per_trace, 0, N_SPANS);
+	tcase_add_test(c, open_traces_share);
 	tcase_add_loop_test(c, events_per_span, 0, N_EVENTS);
 	tcase_add_loop_test(c, the_summary_counts_what_was_sent, 0, N_SUMS);
 	tcase_add_test(c, the_slowest_task_and_why);

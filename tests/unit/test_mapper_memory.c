@@ -273,6 +273,36 @@ START_TEST(a_million_blocks)
 }
 END_TEST
 
+/* What the ring has no bits for is told as unknown, to the nanosecond. */
+START_TEST(a_stop_of_many_minutes)
+{
+	const int64_t longest = (int64_t)RECORD_NS - 1;
+	const struct span *task;
+	struct map_world w;
+	char script[256];
+
+	for (int over = 0; over < 2; over++) {
+		int64_t wakes = 100 + longest + over;
+
+		snprintf(
+			script, sizeof(script),
+			"1 g1 task 1 long; 100 g1 block s; %lld - wakes g1; %lld g1 runs; %lld g1 end 1",
+			(long long)wakes, (long long)wakes, (long long)wakes + 50);
+		map_world_init(&w);
+		ck_assert_int_eq(map_world_run(&w, script), ST_OK);
+		task = records_find(&w.records, "long");
+		ck_assert_int_eq(span_attr(task, "flightspan.time.blocked_ns")->i, longest + over);
+		if (over)
+			ck_assert_int_eq(span_attr(task, "flightspan.critical.unknown_ns")->i,
+					 wakes - 1);
+		else
+			ck_assert_int_eq(span_attr(task, "flightspan.critical.blocked_ns")->i,
+					 longest);
+		map_world_release(&w);
+	}
+}
+END_TEST
+
 Suite *mapper_memory_suite(void)
 {
 	Suite *s = suite_create("mapper_memory");
@@ -282,6 +312,7 @@ Suite *mapper_memory_suite(void)
 	tcase_add_test(c, each_allocation_fails_in_turn);
 	tcase_add_test(c, given_up_anywhere);
 	tcase_add_test(c, more_names_than_the_pool_takes);
+	tcase_add_test(c, a_stop_of_many_minutes);
 	tcase_add_loop_test(c, a_million_blocks, 0, (int)(sizeof(tight) / sizeof(tight[0])));
 	suite_add_tcase(s, c);
 	return s;
