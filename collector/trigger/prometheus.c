@@ -59,7 +59,8 @@ static bool sample(struct slice line, struct slice name, struct slice want, doub
 {
 	size_t n;
 
-	if (line.len <= name.len || memcmp(line.ptr, name.ptr, name.len) != 0)
+	if (!name.ptr || !line.ptr || line.len <= name.len ||
+	    memcmp(line.ptr, name.ptr, name.len) != 0)
 		return false;
 	line = after(line, name.len);
 	n = labels(line);

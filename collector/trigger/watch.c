@@ -107,11 +107,13 @@ static double ms(int64_t since, int64_t now)
 	return (double)(now - since) / 1e6;
 }
 
-/* The rules, as `s`, that are about this. */
+/* The rules, as `s`, that are about this. `s` is a name that is declared here. */
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define EACH_RULE(w, s, which)                                                                     \
 	for (const struct trigger_settings *s = (w)->rules ? (w)->rules->ptr : NULL;               \
 	     s && s < (w)->rules->ptr + (w)->rules->n; s++)                                        \
 		if (s->which)
+// NOLINTEND(bugprone-macro-parentheses)
 
 static void task_event(struct watch *w, const struct event *ev)
 {
