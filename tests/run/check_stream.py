@@ -12,7 +12,7 @@ from harness import *
 
 tests = Tests("check-run stream")
 PROGRAM, ASM = sys.argv[1], sys.argv[2]
-LIVE = TOP / "build/live"
+LIVE = TOP / "build/run-live"
 
 if not shutil.which("go"):
     print("SKIP check-run: STREAMS AND TRIGGERS ARE NOT TESTED: needs Go 1.25 or newer")
