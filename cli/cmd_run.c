@@ -28,7 +28,9 @@ static void reload(struct run *r, const char *path)
 
 	notify_reloading();
 	if (run_reload(r, &err))
-		log_error("%s; going on with the settings as they were", err.msg);
+		log_error("%s; %s", err.msg,
+			  run_lost(r) ? "ending, for nothing can be queued"
+				      : "going on with the settings as they were");
 	else
 		log_info("%s: read again, and in use", path);
 	notify_send("READY=1");
@@ -49,6 +51,8 @@ static void serve(struct run *r, const char *path)
 			break;
 		if (number == SIGHUP)
 			reload(r, path);
+		if (run_lost(r))
+			return;
 		if (number == SIGUSR1 || number == SIGUSR2)
 			run_signal(r, number);
 		/* The watchdog hears nothing of a process that hangs. */

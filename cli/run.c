@@ -322,6 +322,8 @@ static enum status exchange(struct run *r, struct run_plan *fresh, struct err *e
 		struct err again = ERR_INIT;
 
 		/* As it was. */
+		if (!same && r->send && exchange_send(r, r->plan, &again))
+			log_error("%s", again.msg);
 		retire_all_but(r, &r->plan->settings);
 		if (start_sources(r, r->plan, &again))
 			log_error("%s", again.msg);
@@ -373,6 +375,11 @@ enum status run_reload(struct run *r, struct err *err)
 	return st;
 }
 
+bool run_lost(const struct run *r)
+{
+	return !r->send;
+}
+
 bool run_tick(struct run *r, uint64_t ns)
 {
 	for (size_t i = 0; i < 2 * MAX_SOURCES; i++) {
@@ -410,6 +417,8 @@ bool run_finish(struct run *r)
 	pthread_mutex_unlock(&r->mutex);
 	worker_stop(r->worker, true);
 	inbox_end(r->inbox);
+	if (run_lost(r))
+		return false;
 	send_stop(r->send);
 	/* What stays queued is safe, and nobody's failure. */
 	good = send_finish(r->send);

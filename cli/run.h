@@ -27,6 +27,9 @@ MUST_CHECK enum status run_open(struct run **out, const char *path, struct err *
  */
 MUST_CHECK enum status run_reload(struct run *r, struct err *err);
 
+/* After a reload that failed: not even the old destinations could be opened again. */
+bool run_lost(const struct run *r);
+
 /* Sent to the main thread when a trigger fired: run_tick() asks the sources then. */
 #define RUN_WAKE SIGRTMIN
 /* SIGUSR1 or SIGUSR2 came. */

@@ -266,7 +266,7 @@ static void status(void *source, struct source_status *out)
 	struct push *p = source;
 
 	pthread_mutex_lock(&p->mutex);
-	*out = (struct source_status){ .ready = !p->stop,
+	*out = (struct source_status){ .ready = !__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE),
 				       .waiting = p->n_asked,
 				       .left_out = p->refused };
 	pthread_mutex_unlock(&p->mutex);

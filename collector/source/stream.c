@@ -366,9 +366,14 @@ static void *stream_run(void *arg)
 	while (!stopped(s)) {
 		struct err err = ERR_INIT;
 		uint64_t began = now_ns();
+		unsigned int asked = s->asked;
 		enum status st = connect_once(s, &err);
 
-		if (stopped(s) || st == ST_END)
+		if (stopped(s))
+			continue;
+		/* A whole trace, or another duration to ask for; one after the other, not a storm.
+		 */
+		if (st == ST_END && (asked != s->asked || now_ns() - began > SECOND_NS / 2))
 			continue;
 		if (now_ns() - began > 30 * SECOND_NS)
 			wait = SECOND_NS;

@@ -2,6 +2,7 @@
 """check_http.py PROGRAM ASM: the admin address and push sources of `flightspan run`."""
 import concurrent.futures
 import http.client
+import http.server
 import json
 import os
 import re
@@ -280,6 +281,55 @@ def tokens():
     s.configure(s.directory(), 'admin: { listen: "", token: literal }')
     done = subprocess.run([PROGRAM, "config", "check", str(s.config)], capture_output=True, text=True)
     need(done.returncode == 2 and "literal" not in done.stderr, f"a literal secret: {done.stderr}")
+
+
+
+@tests
+def reload_that_fails():
+    """A new receiver and a source that cannot start: the old receiver goes on getting all."""
+    old, new = Receiver(), Receiver()
+    s = Sidecar(PROGRAM, "fallback", old)
+    s.start()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        s.receiver = new
+        s.configure(s.directory() + f'\n- {{ name: inbox, push: {{ listen: "127.0.0.1:{taken.getsockname()[1]}" }} }}')
+        s.process.send_signal(signal.SIGHUP)
+        s.wait_log("going on with the settings as they were")
+    for path in clocked_traces():
+        s.put(path)
+    same(old, expected(PROGRAM, clocked_traces()), "the old receiver")
+    need(not new.seen(), "the new receiver has spans")
+    s.stop()
+
+
+@tests
+def whole_traces():
+    """A stream that is a whole trace at once is asked for again, but not in a storm."""
+    asked = []
+    trace = small_traces(ASM, 1, WORK / "whole")[0].read_bytes()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(trace)))
+            self.end_headers()
+            self.wfile.write(trace)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    s = Sidecar(PROGRAM, "whole-stream", Receiver())
+    s.configure(f'- {{ name: live, stream: {{ url: "http://127.0.0.1:{server.server_port}/trace" }} }}')
+    s.start()
+    s.wait_log("the stream ended; connecting again in 2 s", 20)
+    need(len(asked) <= 3, f"asked {len(asked)} times")
+    s.stop()
+    server.shutdown()
 
 
 tests.run()
