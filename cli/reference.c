@@ -135,30 +135,30 @@ static void indent(struct buf *b, unsigned int depth)
  * A value may always be a text with ${VAR} in it, and null stands for the default; so
  * numbers and the like have both forms.
  */
+static const char substitution[] = "{ \"type\": \"string\", \"pattern\": \"\\\\$\" }";
+
+static void schema_number(struct buf *b, const struct key *k, const char *type)
+{
+	buf_printf(b, "\"anyOf\": [{ \"type\": [\"%s\", \"null\"]", type);
+	if (k->least)
+		buf_printf(b, ", \"minimum\": %s", k->least);
+	if (k->most)
+		buf_printf(b, ", \"maximum\": %s", k->most);
+	buf_printf(b, " }, %s]", substitution);
+}
+
 static void schema_scalar(struct buf *b, const struct key *k)
 {
-	static const char substitution[] = "{ \"type\": \"string\", \"pattern\": \"\\\\$\" }";
-
 	switch (k->type) {
 	case KEY_BOOL:
 		buf_printf(b, "\"anyOf\": [{ \"type\": [\"boolean\", \"null\"] }, %s]",
 			   substitution);
 		break;
 	case KEY_COUNT:
-		buf_str(b, "\"anyOf\": [{ \"type\": [\"integer\", \"null\"]");
-		if (k->least)
-			buf_printf(b, ", \"minimum\": %s", k->least);
-		if (k->most)
-			buf_printf(b, ", \"maximum\": %s", k->most);
-		buf_printf(b, " }, %s]", substitution);
+		schema_number(b, k, "integer");
 		break;
 	case KEY_REAL:
-		buf_str(b, "\"anyOf\": [{ \"type\": [\"number\", \"null\"]");
-		if (k->least)
-			buf_printf(b, ", \"minimum\": %s", k->least);
-		if (k->most)
-			buf_printf(b, ", \"maximum\": %s", k->most);
-		buf_printf(b, " }, %s]", substitution);
+		schema_number(b, k, "number");
 		break;
 	case KEY_WORD:
 		buf_str(b, "\"anyOf\": [{ \"enum\": [");

@@ -84,10 +84,16 @@ struct stats *stats_new(void);
 size_t stats_note_bytes(void);
 void stats_free(struct stats *s);
 
-/* Take the next event in; nothing of it stays borrowed. A failure may lose a part of it. */
+/*
+ * Take the next event in; of it, only the goroutine's notes stay borrowed, which the reader
+ * must have been asked for: stats_note_bytes(). A failure may lose a part of it.
+ */
 MUST_CHECK enum status stats_feed(struct stats *s, const struct event *ev, struct err *err);
 
-/* The trace is over, or no more of it can be read: close what is open, sum and sort. Once. */
+/*
+ * The trace is over, or no more of it can be read: close what is open, sum and sort. Once,
+ * and before the reader is closed.
+ */
 MUST_CHECK enum status stats_finish(struct stats *s, struct err *err);
 
 /* The figures, complete after stats_finish(); borrowed from `s`. */

@@ -26,29 +26,6 @@ static size_t sift_up(struct timed *h, size_t i)
 	return i;
 }
 
-/*
- * The smallest of a node and its children goes up; the left child wins a tie, and
- * the node itself one with either.
- */
-static void sift_down(struct timed *h, size_t n, size_t i)
-{
-	struct timed t = h[i];
-
-	for (;;) {
-		size_t least = 2 * i + 1;
-
-		if (least >= n)
-			break;
-		if (least + 1 < n && h[least + 1].time < h[least].time)
-			least++;
-		if (h[least].time >= t.time)
-			break;
-		h[i] = h[least];
-		i = least;
-	}
-	h[i] = t;
-}
-
 enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
 {
 	enum status st = mem_grow((void **)&f->heap, &f->cap, f->n + 1, sizeof(*f->heap),
@@ -65,7 +42,7 @@ void frontier_update(struct frontier *f, size_t i)
 {
 	f->heap[i].time = frontier_at(f, i)->ev->wire_time;
 	if (!i || sift_up(f->heap, i) == i)
-		sift_down(f->heap, f->n, i);
+		frontier_sift(f->heap, f->n, i);
 }
 
 void frontier_remove(struct frontier *f, size_t i)
@@ -74,7 +51,7 @@ void frontier_remove(struct frontier *f, size_t i)
 	for (; i > 0; i = (i - 1) / 2)
 		swap(f->heap, i, (i - 1) / 2);
 	swap(f->heap, 0, --f->n);
-	sift_down(f->heap, f->n, 0);
+	frontier_sift(f->heap, f->n, 0);
 }
 
 void frontier_sort(struct frontier *f)

@@ -28,23 +28,31 @@ static inline struct stream *frontier_at(const struct frontier *f, size_t i)
 MUST_CHECK enum status frontier_add(struct frontier *f, struct stream *s, struct err *err);
 /* The stream at i holds another event now. */
 void frontier_update(struct frontier *f, size_t i);
-/* frontier_update() of the first stream, which goes on at that time. */
-HOT void frontier_sink(struct frontier *f, int64_t time)
-{
-	struct timed t = { time, f->heap[0].item };
-	struct timed *h = f->heap;
-	size_t i = 0, least = 1;
 
-	while (least < f->n) {
-		if (least + 1 < f->n && h[least + 1].time < h[least].time)
+/*
+ * From i downwards: the smallest of a node and its children goes up; the left child wins
+ * a tie, and the node itself one with either.
+ */
+HOT void frontier_sift(struct timed *h, size_t n, size_t i)
+{
+	struct timed t = h[i];
+
+	for (size_t least = 2 * i + 1; least < n; least = 2 * i + 1) {
+		if (least + 1 < n && h[least + 1].time < h[least].time)
 			least++;
-		if (h[least].time >= time)
+		if (h[least].time >= t.time)
 			break;
 		h[i] = h[least];
 		i = least;
-		least = 2 * i + 1;
 	}
 	h[i] = t;
+}
+
+/* frontier_update() of the first stream, which goes on at that time. */
+HOT void frontier_sink(struct frontier *f, int64_t time)
+{
+	f->heap[0].time = time;
+	frontier_sift(f->heap, f->n, 0);
 }
 
 /*
