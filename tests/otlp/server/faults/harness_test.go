@@ -169,7 +169,7 @@ func (w *world) serve() {
 		w.http.TLSConfig = w.tls
 		go w.http.ServeTLS(l, "", "")
 	} else {
-		go w.http.Serve(l)
+		go w.http.Serve(scripted.Stale(l))
 	}
 	w.Cleanup(func() { w.http.Close() })
 }
