@@ -145,15 +145,16 @@ static enum status add_system(struct restriction *r, struct err *err)
 	return st;
 }
 
-/* All that these settings need. */
-static enum status collect(struct restriction **out, const struct settings *s, const char *config,
-			   struct err *err)
+/* All that these settings need; NULL: err says why not. */
+static struct restriction *collect(const struct settings *s, const char *config, struct err *err)
 {
 	struct restriction *r = mem_zalloc(sizeof(*r));
 	enum status st;
 
-	if (!r)
-		return err_nomem(err, "what the program may touch");
+	if (!r) {
+		err_nomem(err, "what the program may touch");
+		return NULL;
+	}
 	st = add_system(r, err);
 	if (!st)
 		st = add_folder_of(r, config, LANDLOCK_READ, err);
@@ -167,11 +168,10 @@ static enum status collect(struct restriction **out, const struct settings *s, c
 		st = add_source(r, &s->sources.ptr[i], err);
 	for (size_t i = 0; i < s->exporters.n && !st; i++)
 		st = add_exporter(r, &s->exporters.ptr[i], err);
-	if (st)
-		restrict_free(r);
-	else
-		*out = r;
-	return st;
+	if (!st)
+		return r;
+	restrict_free(r);
+	return NULL;
 }
 
 static enum status enforce(const struct restriction *r, struct err *err)
@@ -202,9 +202,8 @@ enum status restrict_self(struct restriction **out, const struct settings *s, co
 		log_info("not restricted to its folders: this kernel has no Landlock");
 		return ST_OK;
 	}
-	st = collect(out, s, config, err);
-	if (!st)
-		st = enforce(*out, err);
+	*out = collect(s, config, err);
+	st = *out ? enforce(*out, err) : err->code;
 	if (st) {
 		restrict_free(*out);
 		*out = NULL;
@@ -237,14 +236,14 @@ static bool permits(const struct restriction *r, const struct grant *want)
 enum status restrict_permits(const struct restriction *r, const struct settings *s,
 			     const char *config, struct err *err)
 {
-	struct restriction *want = NULL;
-	enum status st;
+	struct restriction *want;
+	enum status st = ST_OK;
 
 	if (!r)
 		return ST_OK;
-	st = collect(&want, s, config, err);
-	if (st)
-		return st;
+	want = collect(s, config, err);
+	if (!want)
+		return err->code;
 	for (size_t i = 0; i < want->n && !st; i++) {
 		if (!permits(r, &want->list[i]))
 			st = err_set(err, ST_CONFIG, ERR_NO_OFFSET,
