@@ -27,7 +27,7 @@ tests = Tests("check-docs")
 
 def tracked(pattern):
     out = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard", "--", pattern], cwd=TOP, check=True, capture_output=True)
-    return [TOP / name for name in out.stdout.decode().split("\0") if name and (TOP / name).exists()]
+    return [TOP / name for name in dict.fromkeys(out.stdout.decode().split("\0")) if name and (TOP / name).exists()]
 
 
 def pages():
