@@ -3,7 +3,7 @@ import re
 
 COMMANDS = {
     "bash", "cd", "cp", "curl", "deploy/setup", "export", "flightspan", "git", "go", "journalctl", "kill",
-    "make", "mkdir", "mv", "sqlite3", "sudo", "systemctl", "./record.sh",
+    "make", "mkdir", "mv", "printf", "sqlite3", "sudo", "systemctl", "timeout", "./record.sh",
 }  # fmt: skip
 SECTIONS = "service|sources|triggers|sampling|mapping|exporters|queue|admin|log"
 

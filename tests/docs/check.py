@@ -218,6 +218,15 @@ def targets_exist():
 
 
 @tests
+def picture_is_real():
+    """docs/trace.svg is what the program makes of the demo snapshot."""
+    done = subprocess.run(
+        [sys.executable, str(TOP / "tests/docs/picture.py"), "check", PROGRAM], capture_output=True, text=True, timeout=PATIENCE
+    )
+    need(done.returncode == 0, done.stderr.strip())
+
+
+@tests
 def evidence_exists():
     """Each file of the repository that docs/security.md names is there, and each test function it names too."""
     text = (TOP / "docs/security.md").read_text()
