@@ -99,7 +99,7 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	if (o->metrics)
 		p->settings.mapping.metrics = true;
 	plan_mapper(&p->mapper, &p->settings);
-	st = plan_sampling(&p->sampling, &p->mapper, &p->settings, err);
+	st = plan_sampling(&p->sampling, &p->mapper, &p->settings, NULL, err);
 	if (st)
 		return st;
 	plan_send(p, o);
