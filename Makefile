@@ -181,7 +181,7 @@ SHARED_TRACES ?= ../shared/traces
 STATS_TRACES = $(sort $(wildcard tests/data/good/*.zst)) deploy/example/demo.trace.zst \
 	$(wildcard $(addprefix $(SHARED_TRACES)/,$(addsuffix .trace.zst,http-1m ann-1m cpu-1m service-go1.27)))
 .PHONY: check-damage check-diff check-stats check-descriptors check-json check-context check-e2e check-clean-root bench bench-encode
-.PHONY: check-queue check-faults soak bench-profile check-bench check-bridge
+.PHONY: check-queue check-faults soak backlog bench-profile check-bench check-bridge
 check-diff: $(addprefix $(B)/,flightspan asm timesort_check printable_check) ## dump against go tool trace
 	$(Q)PROGRAM=$(CURDIR)/$< tests/diff/run.sh $(B)
 
@@ -224,6 +224,8 @@ check-queue: $(FAULTS_NEED) ## the queue under kill -9, full and broken disks, c
 SOAK ?= 10m
 soak: $(FAULTS_NEED) ## a flapping backend under load for SOAK (10m); needs Go
 	$(Q)SOAK=$(SOAK) tests/otlp/faults.sh $@ $<
+backlog: $(FAULTS_NEED) ## an outage until BACKLOG (10000) MB wait; needs Go
+	$(Q)tests/otlp/faults.sh $@ $<
 
 # TEST=burst: the tests with this in their name. RUN_ROUNDS: how often it is killed.
 check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, reload; RUN_ROUNDS (30)

@@ -88,6 +88,8 @@
 #define MAX_CONFIG_VALUE_BYTES ((size_t)64 << 10) /* one value */
 #define MAX_CONFIG_BYTES ((size_t)16 << 20)	  /* all memory of one loaded file */
 
+#define MAX_GRANTS ((size_t)1024) /* folders that it names */
+
 /* Statistics: what is over these is summed in a row of its own. */
 #define MAX_STATS_REASONS 62u /* and kinds of stop */
 #define MAX_STATS_TYPES 1024u /* of tasks; the same of regions */

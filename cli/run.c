@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/admin.h"
+#include "cli/restrict.h"
 #include "cli/run_worker.h"
 #include "cli/send.h"
 #include "collector/source/source.h"
@@ -36,7 +37,8 @@ struct run {
 	struct send *send;
 	struct admin *admin;
 	struct trigger_set *triggers;
-	pthread_t main; /* gets RUN_WAKE when a trigger fires */
+	struct restriction *restriction; /* NULL: not restricted */
+	pthread_t main;			 /* gets RUN_WAKE when a trigger fires */
 	bool stopping;
 	pthread_mutex_t mutex; /* held while pointers change, or are looked at */
 	struct running sources[2 * MAX_SOURCES];
@@ -263,15 +265,17 @@ enum status run_open(struct run **out, const char *path, struct err *err)
 	pthread_mutex_init(&r->mutex, NULL);
 	r->main = pthread_self();
 	st = run_plan_load(&r->plan, path, err);
+	if (!st) {
+		apply_log(&r->plan->settings);
+		log_set_repeats(LOG_BURST, 60 * SECOND_NS);
+		st = restrict_self(&r->restriction, &r->plan->settings, path, err);
+	}
 	if (!st)
 		st = trigger_open(&r->triggers, wake_main, r, err);
 	if (!st)
 		st = use_triggers(r, r->plan, err);
-	if (!st) {
-		apply_log(&r->plan->settings);
-		log_set_repeats(LOG_BURST, 60 * SECOND_NS);
+	if (!st)
 		st = inbox_open(&r->inbox, MAX_WAITING_CAPTURES, err);
-	}
 	if (!st)
 		st = open_send(r, &r->plan->settings, err);
 	if (!st)
@@ -362,8 +366,12 @@ enum status run_reload(struct run *r, struct err *err)
 	enum status st = run_plan_load(&fresh, r->path, err);
 	bool same;
 
-	if (st)
+	if (!st)
+		st = restrict_permits(r->restriction, &fresh->settings, r->path, err);
+	if (st) {
+		run_plan_unref(fresh);
 		return st;
+	}
 	same = settings_same(&r->plan->settings, &fresh->settings, "admin");
 	/* What is being read ends before; the admin's thread does not wait for that. */
 	worker_stop(r->worker, false);
@@ -444,6 +452,7 @@ void run_close(struct run *r)
 	trigger_close(r->triggers);
 	send_close(r->send);
 	run_plan_unref(r->plan);
+	restrict_free(r->restriction);
 	pthread_mutex_destroy(&r->mutex);
 	mem_free(r);
 }

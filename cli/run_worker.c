@@ -323,11 +323,11 @@ static void *work(void *arg)
 	struct capture *c;
 
 	while (!is_set(&w->stop)) {
-		c = inbox_take(w->inbox, TAKE_NS);
+		c = inbox_take(w->inbox, TAKE_NS, &w->stop);
 		if (c)
 			serve(w, c);
 	}
-	while (is_set(&w->drain) && (c = inbox_take(w->inbox, 0)) != NULL)
+	while (is_set(&w->drain) && (c = inbox_take(w->inbox, 0, NULL)) != NULL)
 		serve(w, c);
 	return NULL;
 }

@@ -274,6 +274,9 @@ const struct key schema_keys[] = {
 	{ "admin.token_file", KEY_STRING, "", TOP(admin.token_file),
 	  .help = "File whose first line is the token." },
 
+	{ "restrict", KEY_BOOL, "true", TOP(restricted),
+	  .help = "run gives up its rights to all folders but those that this file names (Landlock)." },
+
 	{ "log", KEY_SECTION, .help = "Diagnostics on standard error." },
 	{ "log.level", KEY_WORD, "info", TOP(log.level), .words = "error warn info debug",
 	  .env = "OTEL_LOG_LEVEL", .help = "The least important message shown." },

@@ -222,6 +222,7 @@ struct settings {
 		size_t n;
 	} exporters;
 	struct queue_config queue;
+	bool restricted; /* `run` keeps no rights but those it needs */
 	struct {
 		const char *listen; /* "": off */
 		const char *token, *token_file;

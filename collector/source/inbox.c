@@ -10,7 +10,6 @@ struct inbox {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	bool ended;
-	uint64_t wakes;
 	size_t first, n, cap;
 	struct capture *ring[];
 };
@@ -39,7 +38,7 @@ void inbox_close(struct inbox *b)
 	if (!b)
 		return;
 	inbox_end(b);
-	while ((c = inbox_take(b, 0)) != NULL) {
+	while ((c = inbox_take(b, 0, NULL)) != NULL) {
 		close(c->fd);
 		c->done(c, CAPTURE_LATER, "the program stops");
 	}
@@ -57,12 +56,18 @@ static bool put(struct inbox *b, struct capture *c)
 	return true;
 }
 
+/* Looked at with the mutex held: who sets it calls inbox_wake(), which takes it. */
+static bool stopped(const bool *stop)
+{
+	return stop && __atomic_load_n(stop, __ATOMIC_ACQUIRE);
+}
+
 bool inbox_put(struct inbox *b, struct capture *c, const bool *stop)
 {
 	bool in = false;
 
 	pthread_mutex_lock(&b->mutex);
-	while (!b->ended && !(stop && __atomic_load_n(stop, __ATOMIC_ACQUIRE)) && !(in = put(b, c)))
+	while (!b->ended && !stopped(stop) && !(in = put(b, c)))
 		pthread_cond_wait(&b->changed, &b->mutex);
 	pthread_mutex_unlock(&b->mutex);
 	return in;
@@ -78,11 +83,10 @@ bool inbox_offer(struct inbox *b, struct capture *c)
 	return in;
 }
 
-struct capture *inbox_take(struct inbox *b, uint64_t ns)
+struct capture *inbox_take(struct inbox *b, uint64_t ns, const bool *stop)
 {
 	struct capture *c = NULL;
 	struct timespec t;
-	uint64_t wakes;
 	int rc = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -90,8 +94,7 @@ struct capture *inbox_take(struct inbox *b, uint64_t ns)
 	t.tv_sec += (time_t)(ns / 1000000000u);
 	t.tv_nsec = (long)(ns % 1000000000u);
 	pthread_mutex_lock(&b->mutex);
-	wakes = b->wakes;
-	while (!b->n && !b->ended && b->wakes == wakes && !rc)
+	while (!b->n && !b->ended && !stopped(stop) && !rc)
 		rc = pthread_cond_timedwait(&b->changed, &b->mutex, &t);
 	if (b->n) {
 		c = b->ring[b->first];
@@ -106,7 +109,6 @@ struct capture *inbox_take(struct inbox *b, uint64_t ns)
 void inbox_wake(struct inbox *b)
 {
 	pthread_mutex_lock(&b->mutex);
-	b->wakes++;
 	pthread_cond_broadcast(&b->changed);
 	pthread_mutex_unlock(&b->mutex);
 }

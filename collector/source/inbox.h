@@ -56,10 +56,10 @@ void inbox_close(struct inbox *b);
 bool inbox_put(struct inbox *b, struct capture *c, const bool *stop);
 /* The same without waiting. */
 bool inbox_offer(struct inbox *b, struct capture *c);
-/* The next one, waiting at most `ns`; NULL: none came. */
-struct capture *inbox_take(struct inbox *b, uint64_t ns);
+/* The next one, waiting at most `ns` while *stop (may be NULL) is false; NULL: none came. */
+struct capture *inbox_take(struct inbox *b, uint64_t ns, const bool *stop);
 
-/* Let those that wait look at their *stop; the taker returns, too. */
+/* Let those that wait look at their *stop. */
 void inbox_wake(struct inbox *b);
 /* Nothing goes in any more. */
 void inbox_end(struct inbox *b);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that goes wrong between a snapshot and its receivers, compared by sets.
 #
-#   faults.sh check-faults|check-queue|soak FLIGHTSPAN
+#   faults.sh check-faults|check-queue|soak|backlog FLIGHTSPAN
 #
 # Runs build/faults, which is tests/otlp/server/faults: the program with its queue against
 # scripted receivers in the test's own process. One line for a fault that is handled, all there
@@ -12,7 +12,8 @@
 #   soak           receivers that come and go, under load
 #   TEST=Poison    only faults with that in their name
 #   KILLS=500      rounds of kill -9         SEED=1   of the random numbers, which is printed
-#   SOAK=10m       how long
+#   backlog        a receiver that is away until much waits for it
+#   SOAK=10m       how long                  BACKLOG=10000   MB of OTLP
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 what=$1
@@ -27,9 +28,10 @@ if ! [ -x build/faults ]; then
 fi
 
 case $what in
-check-faults) tests=(-test.run "${TEST:-.}" -test.skip '^TestQueue|^TestSoak' -test.parallel 12) limit=590s ;;
+check-faults) tests=(-test.run "${TEST:-.}" -test.skip '^TestQueue|^TestSoak|^TestBacklog' -test.parallel 12) limit=590s ;;
 check-queue) tests=(-test.run "${TEST:-^TestQueue|^TestSoak}" -test.skip '^Test[0-9]' -test.parallel 6) limit=590s ;;
 soak) tests=(-test.run '^TestSoak') limit=3h ;;
+backlog) tests=(-test.run '^TestBacklog' -backlog "${BACKLOG:-10000}") limit=3h ;;
 *) exit 2 ;;
 esac
 
@@ -53,7 +55,7 @@ leaves() {
 	} END { if (line != "") print line }' "$tmp/log" | sed -e 's/^ *--- //' | sort
 }
 leaves
-grep -hE '^ *[a-z_]*\.go:[0-9]*: (seed|SKIP)' "$tmp/log" | sed -e 's/^ *[a-z_]*\.go:[0-9]*: //'
+grep -hE '^ *[a-z_]*\.go:[0-9]*: (seed|SKIP|SEEN)' "$tmp/log" | sed -e 's/^ *[a-z_]*\.go:[0-9]*: //'
 good=$(leaves | grep -c '^PASS')
 bad=$(leaves | grep -c '^FAIL')
 if [ $status != 0 ]; then

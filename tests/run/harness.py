@@ -34,6 +34,11 @@ def cleanup():
     shutil.rmtree(WORK, ignore_errors=True)
 
 
+def alive(process):
+    """It does not outlive the tests."""
+    _alive.append(process)
+
+
 atexit.register(cleanup)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 

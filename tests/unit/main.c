@@ -28,6 +28,7 @@ static const struct {
 	{ "folder", folder_suite },
 	{ "inbox", inbox_suite },
 	{ "listener", listener_suite },
+	{ "landlock", landlock_suite },
 	{ "log", log_suite },
 	{ "look", look_suite },
 	{ "frontier", frontier_suite },

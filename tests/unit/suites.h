@@ -29,6 +29,7 @@ Suite *file_out_suite(void);
 Suite *folder_suite(void);
 Suite *inbox_suite(void);
 Suite *listener_suite(void);
+Suite *landlock_suite(void);
 Suite *log_suite(void);
 Suite *look_suite(void);
 Suite *frontier_suite(void);

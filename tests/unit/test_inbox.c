@@ -41,17 +41,20 @@ static void finish(void)
 START_TEST(order)
 {
 	struct capture c[3];
+	bool yes = true;
 
 	for (int i = 0; i < 3; i++)
 		init(&c[i]);
 	ck_assert(inbox_offer(box, &c[0]) && inbox_put(box, &c[1], NULL));
 	ck_assert(!inbox_offer(box, &c[2]));
 	ck_assert_uint_eq(inbox_length(box), 2);
-	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[0]);
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS, NULL), &c[0]);
 	ck_assert(inbox_offer(box, &c[2]));
-	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[1]);
-	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[2]);
-	ck_assert_ptr_null(inbox_take(box, 1));
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS, NULL), &c[1]);
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS, NULL), &c[2]);
+	ck_assert_ptr_null(inbox_take(box, 1, NULL));
+	/* Who was told to stop before it began to wait does not wait. */
+	ck_assert_ptr_null(inbox_take(box, LONG_NS, &yes));
 }
 END_TEST
 
@@ -79,7 +82,7 @@ START_TEST(waiting)
 		init(&c[i]);
 	ck_assert(inbox_offer(box, &c[0]) && inbox_offer(box, &c[1]));
 	ck_assert_int_eq(pthread_create(&p.thread, NULL, put, &p), 0);
-	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[0]);
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS, NULL), &c[0]);
 	pthread_join(p.thread, NULL);
 	ck_assert(p.in);
 	p = (struct putter){ .c = &c[0] };
@@ -88,8 +91,8 @@ START_TEST(waiting)
 	inbox_wake(box);
 	pthread_join(p.thread, NULL);
 	ck_assert(!p.in);
-	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[1]);
-	ck_assert_ptr_eq(inbox_take(box, LONG_NS), &c[2]);
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS, NULL), &c[1]);
+	ck_assert_ptr_eq(inbox_take(box, LONG_NS, NULL), &c[2]);
 }
 END_TEST
 

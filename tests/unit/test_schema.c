@@ -96,7 +96,7 @@ static const struct wrong_row wrong_rows[] = {
 	/* Unknown keys, at every level. */
 	{ "maping: {}", "1:1: key maping: unknown; did you mean \"mapping\"?" },
 	{ "a: 1", "1:1: key a: unknown; known here: service sources triggers sampling mapping "
-		  "exporters queue admin log" },
+		  "exporters queue admin restrict log" },
 	{ "log: {}\nservice:\n  nmae: x",
 	  "3:3: key service.nmae: unknown; did you mean \"name\"?" },
 	{ "mapping:\n  bloking: {}",

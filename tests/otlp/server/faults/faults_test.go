@@ -235,12 +235,16 @@ func Test09ResetAndCut(t *testing.T) {
 
 // A connection that is closed after each answer, just when it would be used again.
 func Test10IdleConnectionClosed(t *testing.T) {
-	each(t, big, httpOnly, func(w *world) {
-		w.server.SetDefault(step{Last: true})
+	each(t, big, protocols, func(w *world) {
+		// A GOAWAY would be a hint, and libcurl loses the trailers that it overtakes.
+		w.server.SetDefault(step{Last: w.protocol != grpc, Stale: w.protocol == grpc})
 		w.serve()
 		o := w.delivers()
 		w.arrived()
 		w.once()
+		if requests, conns, _ := w.server.Counts(); conns < requests {
+			w.Errorf("%d requests on %d connections", requests, conns)
+		}
 		if strings.Contains(o.output, "trying again") {
 			w.Errorf("somebody noticed:\n%s", o.output)
 		}
@@ -371,7 +375,7 @@ func Test14StrangeAnswers(t *testing.T) {
 				w.arrived()
 				w.once()
 				// The queue and the text of a batch take about 65 MiB, a bomb would take 400.
-				if more := o.maxRSS - w.fileRSS; more > 128<<10 {
+				if more := o.maxRSS - w.fileRSS; more > 32<<10 {
 					w.Errorf("took %d KiB more than for a file", more)
 				}
 			})

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -22,7 +23,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,7 +57,9 @@ type world struct {
 	retry       string
 	compression string
 	extra       string // more of the otlp section
+	queueMore   string // more of the queue section
 	env         []string
+	limit       time.Duration // of a run of the program; 0: 100 s
 }
 
 // each runs a fault for the protocols, side by side.
@@ -169,7 +171,7 @@ func (w *world) serve() {
 		w.http.TLSConfig = w.tls
 		go w.http.ServeTLS(l, "", "")
 	} else {
-		go w.http.Serve(l)
+		go w.http.Serve(scripted.Stale(l))
 	}
 	w.Cleanup(func() { w.http.Close() })
 }
@@ -189,8 +191,8 @@ func (w *world) config() string {
 	text := fmt.Sprintf(`exporters:
   - name: sink
     otlp: { endpoint: %q, protocol: %s, compression: %s, timeout: %s%s }
-queue: { path: %q, spread: 0s }
-`, url, w.protocol, w.compression, w.timeout, w.extra, filepath.Join(w.dir, "queue.db"))
+queue: { path: %q, spread: 0s%s }
+`, url, w.protocol, w.compression, w.timeout, w.extra, filepath.Join(w.dir, "queue.db"), w.queueMore)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		w.Fatal(err)
 	}
@@ -207,7 +209,7 @@ func (w *world) start(args ...string) (*exec.Cmd, fmt.Stringer) { return w.start
 
 // startUnder starts the program through another one, if there is any.
 func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stringer) {
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(w.limit, 100*time.Second))
 	w.Cleanup(cancel)
 	line := append(append(append([]string(nil), before...), *program), args...)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
@@ -222,17 +224,48 @@ func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stri
 	if err := cmd.Start(); err != nil {
 		w.Fatal(err)
 	}
+	peaks.Store(cmd, watchPeak(cmd.Process.Pid))
 	return cmd, &out
+}
+
+var peaks sync.Map // *exec.Cmd to a channel that tells its peak once it is gone
+
+// watchPeak tells how much memory a process had at most, in KiB. What wait4 says of a child
+// includes what this process had when it started it.
+func watchPeak(pid int) chan int64 {
+	told := make(chan int64, 1)
+	go func() {
+		proc := fmt.Sprintf("/proc/%d/", pid)
+		own, _ := os.Executable()
+		peak := int64(0)
+		for ; ; time.Sleep(3 * time.Millisecond) {
+			exe, err := os.Readlink(proc + "exe")
+			if err != nil { // it is gone
+				told <- peak
+				return
+			}
+			if exe == own { // not another program yet
+				continue
+			}
+			text, _ := os.ReadFile(proc + "status")
+			if _, after, ok := strings.Cut(string(text), "VmHWM:"); ok {
+				var kib int64
+				fmt.Sscan(after, &kib)
+				peak = max(peak, kib)
+			}
+		}
+	}()
+	return told
 }
 
 func (w *world) wait(cmd *exec.Cmd, out fmt.Stringer) outcome {
 	err := cmd.Wait()
+	peak, _ := peaks.LoadAndDelete(cmd)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		w.Fatalf("%v: %s", err, out)
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	o := outcome{cmd.ProcessState.ExitCode(), out.String(), usage.Maxrss}
+	o := outcome{cmd.ProcessState.ExitCode(), out.String(), <-peak.(chan int64)}
 	if o.code < 0 || o.code > 2 {
 		w.Fatalf("the program ended so: %v\n%s", err, o.output)
 	}

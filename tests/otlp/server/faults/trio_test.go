@@ -200,9 +200,14 @@ func (q *trio) left(queued int) {
 // until waits for something that another process does.
 func (q *trio) until(what string, done func() bool) {
 	q.Helper()
-	for end := time.Now().Add(60 * time.Second); !done(); time.Sleep(2 * time.Millisecond) {
+	within(q.T, time.Minute, what, done)
+}
+
+func within(t *testing.T, limit time.Duration, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !done(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			q.Fatalf("60 s and still not: %s", what)
+			t.Fatalf("%v and still not: %s", limit, what)
 		}
 	}
 }

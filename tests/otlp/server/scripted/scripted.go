@@ -45,6 +45,7 @@ type Step struct {
 	ResetStream bool   `json:"reset_stream"` // the same for one stream of HTTP/2
 	Hang        bool   `json:"hang"`         // no answer until the client is gone
 	Last        bool   `json:"last"`         // of this connection: close, or GOAWAY
+	Stale       bool   `json:"stale"`        // HTTP/2 behind Stale(): reset by the next request
 	Stored      bool   `json:"stored"`       // the spans count, whatever is answered
 	RawHex      string `json:"raw_hex"`      // HTTP/1.1: these bytes, then close
 }
@@ -357,6 +358,9 @@ func (st Step) status(code int) []byte {
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isGRPC(r) && r.ProtoMajor < 2 {
+		panic(http.ErrAbortHandler) // what a gRPC server does with HTTP/1.1: it hangs up
+	}
 	s.mu.Lock()
 	early := len(s.script) > 0 && s.script[0].Early
 	s.mu.Unlock()
@@ -401,6 +405,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answerGRPC(w, r, st)
 		} else {
 			answer(w, r, st)
+		}
+		if sc, ok := c.net.(*staleConn); ok && st.Stale {
+			sc.stale.Store(true)
 		}
 	}
 }
