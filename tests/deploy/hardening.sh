@@ -1,10 +1,13 @@
 #!/bin/bash
 # hardening.sh PROGRAM: the program and every object in it have the protections of HARDEN and
 # LDFLAGS (Makefile), as readelf sees them.
+# shellcheck disable=SC2016 # what stands in single quotes is for another shell
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 program=${1:?the program}
+# shellcheck source=tests/deploy/lib.sh
 . tests/deploy/lib.sh
+work=${work:?}
 trap 'rm -rf "$work"' EXIT
 
 readelf -hldW "$program" >"$work/elf"

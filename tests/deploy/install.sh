@@ -1,10 +1,13 @@
 #!/bin/bash
 # install.sh PROGRAM: `make install` below a DESTDIR, what is there, and that `make uninstall`
 # leaves nothing; the completions in their shells; the systemd unit and its sandbox.
+# shellcheck disable=SC2016 # what stands in single quotes is for another shell
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 program=$(realpath "${1:?the program}")
+# shellcheck source=tests/deploy/lib.sh
 . tests/deploy/lib.sh
+work=${work:?}
 trap 'rm -rf "$work"' EXIT
 dest=$work/dest
 
@@ -68,9 +71,7 @@ ok "zsh: the syntax" bash -c '! command -v zsh || zsh -n "$1"' zsh "$dest/opt/fs
 # ---- the service
 
 unit=$dest/opt/fs/lib/systemd/system/flightspan.service
-for sample in deploy/systemd/flightspan.yaml; do
-	ok "config check $sample" "$program" config check "$sample"
-done
+ok "config check of the service's sample" "$program" config check deploy/systemd/flightspan.yaml
 ok "the unit runs what was installed" grep -q '^ExecStart=/opt/fs/bin/flightspan run ' "$unit"
 for setting in Type=notify WatchdogSec= User= StateDirectory= LoadCredential=; do
 	ok "the unit has $setting" grep -q "^$setting" "$unit"
