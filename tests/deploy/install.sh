@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 program=$(realpath "${1:?the program}")
-# shellcheck source=tests/deploy/lib.sh
+# shellcheck disable=SC1091 # it is checked by itself
 . tests/deploy/lib.sh
 work=${work:?}
 trap 'rm -rf "$work"' EXIT
