@@ -1,4 +1,4 @@
-"""The blocks of a Markdown page, what kind each is, and the lines that a reader would type."""
+"""The blocks of a Markdown or man page, what kind each is, and the lines that a reader would type."""
 import re
 
 COMMANDS = {
@@ -26,6 +26,22 @@ def blocks(text):
                 i += 1
             yield start + 1, "", "\n".join(line[4:] for line in lines[start:i]).rstrip()
         i += 1
+
+
+def man_blocks(text):
+    """The same of a man page in mdoc: each .Dl line, and what stands between .Bd and .Ed."""
+    inside = None
+    for number, line in enumerate(text.split("\n"), 1):
+        plain = line.replace("\\-", "-").replace("\\&", "").replace("\\e", "\\")
+        if line.startswith(".Bd"):
+            inside = (number + 1, [])
+        elif line == ".Ed" and inside:
+            yield inside[0], "", "\n".join(inside[1])
+            inside = None
+        elif inside:
+            inside[1].append(plain)
+        elif line.startswith(".Dl "):
+            yield number, "", plain[4:]
 
 
 def first_word(line):

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """check.py PROGRAM ASM: the documentation says what is so.
 
-Every command of a page is typed, in the page's order, in a folder with a snapshot and a configuration, or
+Every command of a page (Markdown or man) is typed, in the page's order, in a folder with a snapshot and a configuration, or
 stands in elsewhere.txt; every configuration shown passes `config check`; every relative link leads somewhere;
 docs/operations.md has each metric of /metrics, and no others, and quotes messages that the program has.
 """
+import functools
 import http.client
+import http.server
 import os
 import pathlib
 import re
@@ -13,12 +15,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "run"))
 sys.dont_write_bytecode = True
 
-from blocks import anchors, blocks, commands, kind, links  # noqa: E402
+from blocks import anchors, blocks, commands, kind, links, man_blocks  # noqa: E402
 from harness import PATIENCE, TOP, WORK, Failure, Receiver, Sidecar, Tests, free_port, need  # noqa: E402
 
 PROGRAM = os.path.realpath(sys.argv[1])
@@ -34,14 +37,49 @@ def pages():
     return [p for p in tracked("*.md") if "tests" not in p.relative_to(TOP).parts[:1]]
 
 
+def man_pages():
+    return [p for p in tracked("docs/*.[1-9]")]
+
+
+def all_blocks():
+    """(page, its blocks) of each Markdown page and each man page."""
+    for page in pages():
+        yield page, list(blocks(page.read_text()))
+    for page in man_pages():
+        yield page, list(man_blocks(page.read_text()))
+
+
 def elsewhere():
-    rows = {}
+    rows, makefile = {}, (TOP / "Makefile").read_text()
     for line in (pathlib.Path(__file__).parent / "elsewhere.txt").read_text().split("\n"):
         if line and not line.startswith("#"):
             command, why, where = (part.strip() for part in line.split(" | "))
             need(why and where, f"elsewhere.txt: {command}: no reason, or nothing that runs it")
+            for target in re.findall(r"check-[a-z0-9-]+", where):
+                need(re.search(rf"^(?:[a-z0-9-]+ )*{target}[ :]", makefile, re.M), f"elsewhere.txt: {command}: no target {target}")
             rows[command] = why
     return rows
+
+
+@functools.cache
+def traced_program():
+    """The port of something that answers as net/http/pprof does: /debug/pprof/trace is a trace."""
+    trace = subprocess.run(["zstd", "-dcq", str(TOP / "deploy/example/demo.trace.zst")], check=True, capture_output=True).stdout
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            there = self.path.startswith("/debug/pprof/trace")
+            self.send_response(200 if there else 404)
+            self.send_header("Content-Length", str(len(trace) if there else 0))
+            self.end_headers()
+            self.wfile.write(trace if there else b"")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
 
 
 class Desk:
@@ -51,6 +89,7 @@ class Desk:
         self.dir = WORK / ("desk-" + name)
         self.receiver = Receiver()
         self.ports = {"4318": self.receiver.port, "4317": self.receiver.port}
+        self.ports["6060"] = traced_program()
         for port in ("9464", "4320"):
             self.ports[port] = free_port()
         (self.dir / "bin").mkdir(parents=True)
@@ -77,16 +116,22 @@ class Desk:
     def type(self, command):
         """Type it; what is wrong with the outcome, or None."""
         command = self.local(command)
+        first, then, last = command.rpartition(" && ")
+        if then and last.startswith("flightspan run"):
+            return self.type(first) or self.type(last)
         if command.startswith("export "):
             name, value = command[7:].split("=", 1)
             self.env[name] = value
             return None
         if command.startswith("flightspan run"):
             return self.start(command)
-        done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", command],
-            cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                ["bash", "-e", "-o", "pipefail", "-c", command],
+                cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"not done after {PATIENCE:g} s"
         return None if done.returncode == 0 else f"exit status {done.returncode}: {(done.stderr or done.stdout)[-300:]}"
 
     def start(self, command):
@@ -153,13 +198,15 @@ def links_lead_somewhere():
 def commands_work():
     """Each command of each page, typed in the page's order."""
     skip, seen, wrong, n = elsewhere(), set(), [], 0
-    for page in pages():
+    need(len(man_pages()) > 0, "no man page was found: no test")
+    for page, found in all_blocks():
         if page.name == "CHANGELOG.md" or "decisions" in page.parts:
             continue
         desk = Desk(str(page.relative_to(TOP)).replace("/", "-"))
         try:
-            for number, language, text in blocks(page.read_text()):
+            for number, language, text in found:
                 if kind(language, text) != "commands":
+                    need(not page.suffix[1:].isdigit() or kind(language, text) == "yaml", f"{page.name}:{number}: what is this?")
                     continue
                 desk.finish()  # a process that a block starts ends with it
                 for command in commands(text):
@@ -182,8 +229,8 @@ def commands_work():
 def configurations_are_valid():
     """Each configuration that a page shows passes `config check`."""
     n = 0
-    for page in pages():
-        for number, language, text in blocks(page.read_text()):
+    for page, found in all_blocks():
+        for number, language, text in found:
             if kind(language, text) != "yaml":
                 continue
             path = WORK / "shown.yaml"
