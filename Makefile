@@ -127,7 +127,7 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
 .PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
-.PHONY: check-page page check-reference reference check-run
+.PHONY: check-page page check-reference reference check-run bench-run
 .PHONY: fuzz fuzz-run
 check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-reference check-overlap ## what every commit has to pass
 
@@ -227,6 +227,9 @@ backlog: $(FAULTS_NEED) ## an outage until BACKLOG (10000) MB wait; needs Go
 # TEST=burst: the tests with this in their name. RUN_ROUNDS: how often it is killed.
 check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, reload; RUN_ROUNDS (30)
 	$(Q)tests/run/run.sh $(B)
+
+bench-run: $(B)/flightspan ## what the sidecar costs, idle and for STREAM (10m) of a live trace, into docs/benchmarks.md; needs Go
+	$(Q)tests/run/bench_run.py $< docs/benchmarks.md
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh
