@@ -127,7 +127,7 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
 .PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
-.PHONY: check-page page check-reference reference check-run bench-run
+.PHONY: check-page page check-reference reference check-run bench-run check-docs check-examples picture
 .PHONY: fuzz fuzz-run
 check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-reference check-overlap ## what every commit has to pass
 
@@ -230,6 +230,14 @@ check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, 
 
 bench-run: $(B)/flightspan ## what the sidecar costs, idle and for STREAM (10m) of a live trace, into docs/benchmarks.md; needs Go
 	$(Q)tests/run/bench_run.py $< docs/benchmarks.md
+
+check-docs: $(addprefix $(B)/,flightspan asm) ## what the documentation tells to type, its links, metrics and messages
+	$(Q)python3 tests/docs/check.py $^
+picture: $(B)/flightspan ## draw docs/trace.svg anew
+	$(Q)python3 tests/docs/picture.py update $<
+
+check-examples: $(addprefix $(B)/,flightspan asm) ## the Go code of docs/instrumentation.md, compiled and run; needs Go
+	$(Q)python3 tests/docs/examples.py $^
 
 check-clean-root: ## deploy/setup in a bare Debian; needs root and debootstrap
 	$(Q)tests/clean-root.sh

@@ -54,6 +54,7 @@
 #define MAX_WAITING_CAPTURES ((size_t)16)     /* between sources and reader; an open file each */
 #define MAX_DIRECTORY_FILES ((size_t)1 << 17) /* of one folder */
 #define MAX_WATCHED ((size_t)1 << 18)	      /* tasks, and goroutines, of one stream */
+#define MAX_PULLS ((size_t)128)		      /* programs that are asked for a snapshot at once */
 #define MAX_STREAM_GENERATION ((size_t)256 << 20) /* bytes, as they come */
 
 /* Exporting. Receivers take 4 MiB (gRPC) or 20 MiB (HTTP) after decompression. */

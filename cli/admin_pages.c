@@ -168,7 +168,8 @@ static void source_row(struct buf *b, const char *name, const struct run_view *v
 
 static void sources(struct buf *b, const struct run_view *v)
 {
-	head(b, "flightspan_source_ready", "gauge", "1: its folder is there, its socket listens.");
+	head(b, "flightspan_source_ready", "gauge",
+	     "1: its folder is there, its socket listens, its program answers.");
 	for (size_t i = 0; i < v->n_sources; i++)
 		source_row(b, "flightspan_source_ready", v, i, v->sources[i].status.ready);
 	head(b, "flightspan_source_waiting", "gauge", "Snapshots that are not done.");

@@ -33,13 +33,7 @@ static enum status check_listen(const char *listen, bool has_token, struct err *
 static enum status check_source(const struct settings *s, size_t i, struct err *err)
 {
 	const struct source_settings *a = &s->sources.ptr[i];
-	const char *kind = "pull";
 
-	if (!source_kind_of(a)) {
-		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			"sources of this kind are not in this version; there are: directory, stream, push");
-		return at(s, err, "sources", i, kind);
-	}
 	if (a->is_push && check_listen(a->push.listen, *a->push.token || *a->push.token_file, err))
 		return at(s, err, "sources", i, "push.listen");
 	for (size_t j = 0; j < i && a->is_directory; j++) {
@@ -54,6 +48,23 @@ static enum status check_source(const struct settings *s, size_t i, struct err *
 	return ST_OK;
 }
 
+/* Those that are about events are met only where events are seen. */
+static enum status check_seen(const struct settings *s, size_t i, struct err *err)
+{
+	const struct trigger_settings *t = &s->triggers.ptr[i];
+
+	if (!t->by_task && !t->by_block && !t->by_region && !t->by_stop && !t->by_runnable &&
+	    !t->by_log && !t->by_metric)
+		return ST_OK;
+	for (size_t k = 0; k < s->sources.n; k++) {
+		if (s->sources.ptr[k].is_stream)
+			return ST_OK;
+	}
+	err_set(err, ST_CONFIG, ERR_NO_OFFSET,
+		"is about events, which only a stream source watches, and there is none");
+	return at(s, err, "triggers", i, "");
+}
+
 /* Does it name sources, and such that can capture? */
 static enum status check_trigger(const struct settings *s, size_t i, struct err *err)
 {
@@ -66,15 +77,15 @@ static enum status check_trigger(const struct settings *s, size_t i, struct err 
 			if (!strcmp(s->sources.ptr[k].name, names->ptr[j]))
 				found = &s->sources.ptr[k];
 		}
-		if (found && found->is_stream)
+		if (found && source_kind_of(found)->ask)
 			continue;
 		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			found ? "source %s cannot capture: that is for streams"
+			found ? "source %s cannot capture: that is for stream and pull"
 			      : "there is no source %s",
 			names->ptr[j]);
 		return at(s, err, "triggers", i, "capture");
 	}
-	return ST_OK;
+	return check_seen(s, i, err);
 }
 
 /* Only what the text of the settings tells; nothing is connected. */

@@ -21,7 +21,8 @@ static int drop(struct dl_phdr_info *object, size_t size, void *arg)
 		uintptr_t to = (object->dlpi_addr + p->p_vaddr + p->p_memsz) & ~(page - 1);
 
 		if (p->p_type == PT_LOAD && p->p_flags & PF_X && !(p->p_flags & PF_W) && from < to)
-			// NOLINTNEXTLINE(performance-no-int-to-ptr): the loader says where, as a number
+			// NOLINTNEXTLINE(performance-no-int-to-ptr): the loader says where, as a
+			// number
 			(void)madvise((void *)from, to - from, MADV_DONTNEED);
 	}
 	return 0;

@@ -77,8 +77,10 @@ struct source_settings {
 		uint64_t archive_bytes; /* most of archive/, and of bad/ */
 	} directory;
 	struct {
-		const char *url;
-		uint64_t timeout_ns;
+		const char *url, *method;
+		struct setting_pairs headers; /* values are secrets */
+		const char *token, *token_file;
+		uint64_t timeout_ns, max_bytes;
 	} pull;
 	struct {
 		const char *url;

@@ -14,6 +14,7 @@
 struct fetch {
 	CURLM *multi;
 	CURL *easy;
+	struct curl_slist *headers;
 	const bool *stop;
 	struct buf in;
 	size_t pos;
@@ -62,10 +63,53 @@ static enum status failed(const struct fetch *f, struct err *err)
 		       *f->words ? f->words : curl_easy_strerror(f->rc));
 }
 
+/* "Name: value", or "Name;" as libcurl wants it for no value. */
+static bool add_header(struct fetch *f, const char *name, const char *between, const char *value)
+{
+	size_t size = strlen(name) + strlen(between) + strlen(value) + 1;
+	char *line = mem_alloc(size);
+	struct curl_slist *grown = NULL;
+
+	if (line) {
+		snprintf(line, size, "%s%s%s", name, between, value);
+		grown = curl_slist_append(f->headers, line);
+		explicit_bzero(line, size);
+	}
+	if (grown)
+		f->headers = grown;
+	mem_free(line);
+	return grown;
+}
+
+static bool add_headers(struct fetch *f, const struct fetch_settings *set)
+{
+	bool ok = true;
+
+	if (set->token && *set->token)
+		ok = add_header(f, "Authorization", ": Bearer ", set->token);
+	for (size_t i = 0; i < set->headers.n && ok; i++)
+		ok = add_header(f, set->headers.ptr[i].name, *set->headers.ptr[i].text ? ": " : ";",
+				set->headers.ptr[i].text);
+	return ok && !curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
+}
+
+/* Of another method than GET, an empty body: its length is sent, no type. */
+static bool set_method(struct fetch *f, const char *method)
+{
+	if (!method || !strcmp(method, "GET"))
+		return true;
+	return add_header(f, "Content-Type", ":", "") &&
+	       !curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE, 0L) &&
+	       !curl_easy_setopt(f->easy, CURLOPT_COPYPOSTFIELDS, "") &&
+	       !curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
 static bool set_up(struct fetch *f, const struct fetch_settings *set)
 {
 	CURL *e = f->easy;
 
+	if (!set_method(f, set->method) || !add_headers(f, set))
+		return false;
 	return !curl_easy_setopt(e, CURLOPT_URL, set->url) &&
 	       !curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") &&
 	       !curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) &&
@@ -111,6 +155,14 @@ long fetch_status(const struct fetch *f)
 	return code;
 }
 
+uint64_t fetch_retry_after(const struct fetch *f)
+{
+	curl_off_t s = 0;
+
+	curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &s);
+	return s > 0 ? (uint64_t)s : 0;
+}
+
 enum status fetch_read(struct fetch *f, uint8_t *dst, size_t cap, size_t *n, struct err *err)
 {
 	*n = 0;
@@ -154,6 +206,9 @@ void fetch_close(struct fetch *f)
 		curl_multi_remove_handle(f->multi, f->easy);
 	curl_easy_cleanup(f->easy);
 	curl_multi_cleanup(f->multi);
+	for (struct curl_slist *l = f->headers; l; l = l->next)
+		explicit_bzero(l->data, strlen(l->data));
+	curl_slist_free_all(f->headers);
 	buf_release(&f->in);
 	mem_free(f);
 }

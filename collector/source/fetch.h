@@ -12,13 +12,17 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "config/settings.h"
 
 struct fetch;
 
 struct fetch_settings {
 	const char *url;
-	uint64_t timeout_ns; /* of the whole; 0: none */
-	const bool *stop;    /* borrowed until close */
+	uint64_t timeout_ns;	      /* of the whole; 0: none */
+	const bool *stop;	      /* borrowed until close */
+	const char *method;	      /* NULL: GET; another is sent with an empty body */
+	struct setting_pairs headers; /* borrowed until close; checked, values are secrets */
+	const char *token;	      /* NULL or "": none; else Authorization: Bearer */
 };
 
 /*
@@ -28,6 +32,8 @@ struct fetch_settings {
 MUST_CHECK enum status fetch_open(struct fetch **out, const struct fetch_settings *set,
 				  struct err *err);
 long fetch_status(const struct fetch *f);
+/* What the answer's Retry-After asks for, in seconds; 0: nothing. */
+uint64_t fetch_retry_after(const struct fetch *f);
 /* *n is 0 at the end, and when it was stopped. ST_REMOTE: it broke off. */
 MUST_CHECK enum status fetch_read(struct fetch *f, uint8_t *dst, size_t cap, size_t *n,
 				  struct err *err);

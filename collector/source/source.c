@@ -10,9 +10,11 @@ const struct source_kind *source_kind_of(const struct source_settings *set)
 		return &source_directory;
 	if (set->is_stream)
 		return &source_stream;
+	if (set->is_pull)
+		return &source_pull;
 	if (set->is_push)
 		return &source_push;
-	return NULL;
+	return NULL; /* the file's check wants one of them */
 }
 
 uint64_t source_number(const char *text)

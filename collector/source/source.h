@@ -42,7 +42,7 @@ struct source_kind {
 	void (*close)(void *source);
 };
 
-/* The row for these settings; NULL: not of this version. */
+/* The row for these settings. */
 const struct source_kind *source_kind_of(const struct source_settings *set);
 
 /* Tell, if anybody listens. */
@@ -52,6 +52,6 @@ void source_tell(const struct source_env *env, enum log_level level, const char 
 /* The decimal number of a header; UINT64_MAX if it is none. */
 uint64_t source_number(const char *text);
 
-extern const struct source_kind source_directory, source_push, source_stream;
+extern const struct source_kind source_directory, source_pull, source_push, source_stream;
 
 #endif /* COLLECTOR_SOURCE_SOURCE_H */

@@ -333,7 +333,7 @@ static enum status refused(struct stream *s, struct err *err)
 static enum status connect_once(struct stream *s, struct err *err)
 {
 	char url[MAX_URL_BYTES];
-	struct fetch_settings set = { url, 0, &s->stop };
+	struct fetch_settings set = { .url = url, .stop = &s->stop };
 	enum status st;
 
 	snprintf(url, sizeof(url), "%.2000s%sseconds=%u", s->set->stream.url,

@@ -99,7 +99,7 @@ bool prometheus_find(struct slice page, const char *metric, double *out)
 enum status prometheus_read(const char *url, const char *metric, const bool *stop, double *out,
 			    struct err *err)
 {
-	struct fetch_settings set = { url, TIMEOUT_NS, stop };
+	struct fetch_settings set = { .url = url, .timeout_ns = TIMEOUT_NS, .stop = stop };
 	struct fetch *f;
 	struct buf page;
 	uint8_t chunk[8192];

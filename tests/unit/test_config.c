@@ -132,7 +132,7 @@ START_TEST(sample_shows_defaults)
 
 	doc_init(&d);
 	ck_assert_int_eq(doc_load(&d, SAMPLE, &env, &err), ST_OK);
-	ck_assert_uint_eq(compare(NULL, d.root), 59);
+	ck_assert_uint_eq(compare(NULL, d.root), 61);
 	doc_release(&d);
 }
 END_TEST

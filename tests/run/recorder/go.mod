@@ -1,0 +1,3 @@
+module flightspan/tests/run/recorder
+
+go 1.25
