@@ -26,7 +26,10 @@ say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Wcast-qual -Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers $(if $(WERROR),-Werror)
-HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+# CET of x86: landing pads for indirect calls, and returns that may be watched by a shadow stack.
+CET := $(if $(SAN),,$(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),yes))
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE $(if $(CET),-fcf-protection) \
+	$(if $(SAN),,-D_FORTIFY_SOURCE=2)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) -I. -I$(GEN) -include base/banned.h \
 	$(PKG_CFLAGS) $(SAN_FLAGS) $(LTO_CFLAGS)
 # The hot loop spans files: link-time optimization (gcc) of what is measured and shipped, a sixth faster.
@@ -40,7 +43,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
-LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
+LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack$(if $(CET),$(comma)-z$(comma)shstk) $(SAN_FLAGS)
 
 LIB_SRC := $(wildcard base/*.c config/*.c collector/*/*.c mapping/*.c exporter/*.c)
 CLI_SRC := $(wildcard cli/*.c)
@@ -85,7 +88,7 @@ $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h &: exporter/proto/%.proto
 	$(call say,PROTO,$<)
 	$(Q)mkdir -p $(GEN) && protoc-c -Iexporter/proto --c_out=$(GEN) $<
 $(B)/gen/%.o: $(GEN)/%.c $(B)/flags | $(PROTO_SRC)
-	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(CFLAGS) $(SAN_FLAGS) -fPIE -w -I$(GEN) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(CFLAGS) $(SAN_FLAGS) $(HARDEN) -w -I$(GEN) -c -o $@ $<
 
 # A program of tests/: $(call program,NAME,SOURCES) is build/<variant>/NAME.
 define program
@@ -231,6 +234,14 @@ check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, 
 bench-run: $(B)/flightspan ## what the sidecar costs, idle and for STREAM (10m) of a live trace, into docs/benchmarks.md; needs Go
 	$(Q)tests/run/bench_run.py $< docs/benchmarks.md
 
+# What is shipped: tests/deploy, deploy/.
+.PHONY: check-install check-hardening
+check-install: $(B)/flightspan ## make install and uninstall, completions, the systemd unit
+	$(Q)tests/deploy/install.sh $<
+
+check-hardening: $(B)/flightspan ## PIE, RELRO, stack protector, fortify, CET in the program
+	$(Q)tests/deploy/hardening.sh $<
+
 check-docs: $(addprefix $(B)/,flightspan asm) ## what the documentation tells to type, its links, metrics and messages
 	$(Q)python3 tests/docs/check.py $^
 picture: $(B)/flightspan ## draw docs/trace.svg anew
@@ -311,17 +322,10 @@ ci: ## what CI runs, in its order
 	$(Q).ci/run
 
 .PHONY: install uninstall clean demo-snapshot help
-INSTALL := install -D
-BIN := $(DESTDIR)$(PREFIX)/bin/flightspan
-MAN := $(DESTDIR)$(PREFIX)/share/man/man1/flightspan.1
-COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/flightspan
-install: $(B)/flightspan ## into PREFIX (/usr/local), below DESTDIR
-	$(INSTALL) -m 755 $< $(BIN)
-	$(INSTALL) -m 644 docs/flightspan.1 $(MAN)
-	$(INSTALL) -m 644 deploy/completion/flightspan.bash $(COMPLETION)
-
+install uninstall: $(B)/flightspan
+	$(Q)PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' deploy/install.sh $@ $<
+install: ## into PREFIX (/usr/local), below DESTDIR: program, manual, completions, systemd unit, samples
 uninstall: ## remove what install put there
-	rm -f $(BIN) $(MAN) $(COMPLETION)
 
 clean: ## remove build/
 	rm -rf build

@@ -90,22 +90,26 @@ static int run(int argc, char **argv)
 		return write_out(reference_schema);
 	if (!strcmp(what, "reference") && argc == 2)
 		return write_out(reference_page);
+	if (!strcmp(what, "man") && argc == 2)
+		return write_out(reference_man);
 	return cli_usage(&cmd_config,
-			 *what ? "%s: expected check, print, schema or reference"
+			 *what ? "%s: expected check, print, schema, reference or man"
 			       : "what is missing%s",
 			 what);
 }
 
 const struct command cmd_config = {
 	.name = "config",
-	.args = "check CONFIG | print CONFIG | schema | reference",
+	.args = "check CONFIG | print CONFIG | schema | reference | man",
 	.summary = "validate a configuration file, or tell about its keys",
 	.help = "  check CONFIG   what is wrong with the file, with its line and column: unknown\n"
 		"                 keys, values, and all that `run` would refuse\n"
 		"  print CONFIG   every setting as it is in effect, and where it comes from: file,\n"
 		"                 environment, default; secrets are masked\n"
 		"  schema         a JSON Schema of the file, for editors\n"
-		"  reference      every key with its type, default and meaning, as Markdown\n\n"
+		"  reference      every key with its type, default and meaning, as Markdown\n"
+		"  man            the same as the manual page flightspan.yaml(5)\n\n"
 		"Try: flightspan config check flightspan.yaml",
+	.actions = "check print schema reference man",
 	.run = run,
 };

@@ -99,7 +99,7 @@ static enum status plan_make(struct plan *p, const struct options *o, struct err
 	if (o->metrics)
 		p->settings.mapping.metrics = true;
 	plan_mapper(&p->mapper, &p->settings);
-	st = plan_sampling(&p->sampling, &p->mapper, &p->settings, err);
+	st = plan_sampling(&p->sampling, &p->mapper, &p->settings, NULL, err);
 	if (st)
 		return st;
 	plan_send(p, o);
@@ -315,71 +315,83 @@ static bool parse_retry(const char *text, uint64_t *ns)
 	return num_duration(slice_str(text), ns) && *ns <= INT64_MAX;
 }
 
+enum {
+	OPT_CONFIG,
+	OPT_OUTPUT,
+	OPT_FORMAT,
+	OPT_ENDPOINT,
+	OPT_PROTOCOL,
+	OPT_COMPRESSION,
+	OPT_RETRY,
+	OPT_AGAIN,
+	OPT_METRICS,
+	OPT_STRICT,
+	OPT_QUIET,
+	N_OPTIONS
+};
+
+static const struct cli_option options[N_OPTIONS + 1] = {
+	[OPT_CONFIG] = { "config", 'c', CLI_FILE, "the YAML file" },
+	[OPT_OUTPUT] = { "output", 'o', CLI_FILE, "write to this file" },
+	[OPT_FORMAT] = { "format", 0, "otlp-json otlp-proto", "how spans are written" },
+	[OPT_ENDPOINT] = { "endpoint", 0, "http://localhost:4318", "send to this OTLP receiver" },
+	[OPT_PROTOCOL] = { "protocol", 0, "http/protobuf http/json grpc", "how to send" },
+	[OPT_COMPRESSION] = { "compression", 0, "gzip none zstd", "of what is sent" },
+	[OPT_RETRY] = { "retry-for", 0, "60s", "how long to try one batch" },
+	[OPT_AGAIN] = { "again", 0, NULL, "convert what was queued already" },
+	[OPT_METRICS] = { "metrics", 0, NULL, "metrics of the Go runtime, too" },
+	[OPT_STRICT] = { "strict", 0, NULL, "a damaged trace is a failure" },
+	[OPT_QUIET] = { "quiet", 'q', NULL, "no summary, no progress bar" },
+};
+
 /* EXIT_DONE: *o is complete and optind is at the first file. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { FORMAT = 256, ENDPOINT, PROTOCOL, COMPRESSION, RETRY, STRICT, AGAIN, METRICS };
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-						 { "output", required_argument, NULL, 'o' },
-						 { "format", required_argument, NULL, FORMAT },
-						 { "endpoint", required_argument, NULL, ENDPOINT },
-						 { "protocol", required_argument, NULL, PROTOCOL },
-						 { "compression", required_argument, NULL,
-						   COMPRESSION },
-						 { "retry-for", required_argument, NULL, RETRY },
-						 { "strict", no_argument, NULL, STRICT },
-						 { "again", no_argument, NULL, AGAIN },
-						 { "metrics", no_argument, NULL, METRICS },
-						 { "quiet", no_argument, NULL, 'q' },
-						 { NULL, 0, NULL, 0 } };
 	int opt;
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":c:o:q", options, NULL)) != -1) {
+	while ((opt = cli_next(&cmd_convert, argc, argv)) != CLI_END) {
 		switch (opt) {
-		case 'c':
+		case OPT_CONFIG:
 			o->config = optarg;
 			break;
-		case 'o':
+		case OPT_OUTPUT:
 			o->out = optarg;
 			break;
-		case 'q':
+		case OPT_QUIET:
 			o->quiet = true;
 			break;
-		case FORMAT:
+		case OPT_FORMAT:
 			if (!parse_format(optarg, &o->format))
 				return cli_usage(&cmd_convert,
 						 "--format %s: expected otlp-json or otlp-proto",
 						 optarg);
 			break;
-		case ENDPOINT:
+		case OPT_ENDPOINT:
 			o->endpoint = optarg;
 			break;
-		case PROTOCOL:
+		case OPT_PROTOCOL:
 			o->protocol = optarg;
 			break;
-		case COMPRESSION:
+		case OPT_COMPRESSION:
 			o->compression = optarg;
 			break;
-		case RETRY:
+		case OPT_RETRY:
 			if (!parse_retry(optarg, &o->retry_ns))
 				return cli_usage(&cmd_convert,
 						 "--retry-for %s: expected a duration such as 90s",
 						 optarg);
 			break;
-		case STRICT:
+		case OPT_STRICT:
 			o->strict = true;
 			break;
-		case AGAIN:
+		case OPT_AGAIN:
 			o->again = true;
 			break;
-		case METRICS:
+		case OPT_METRICS:
 			o->metrics = true;
 			break;
-		case ':':
-			return cli_usage(&cmd_convert, "%s needs a value", argv[optind - 1]);
 		default:
-			return cli_usage(&cmd_convert, "unknown option %s", argv[optind - 1]);
+			return EXIT_USAGE;
 		}
 	}
 	if (!o->endpoint && (o->protocol || o->compression))
@@ -448,5 +460,6 @@ const struct command cmd_convert = {
 		"A damaged trace gives every span before the damage, what can be salvaged of\n"
 		"the generation in which it was cut, and a warning.\n\n"
 		"Try: OTEL_SERVICE_NAME=orders flightspan convert -o spans.jsonl snapshot.trace",
+	.options = options,
 	.run = run,
 };

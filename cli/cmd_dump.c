@@ -89,22 +89,25 @@ static int dump(const char *path, bool wire, bool salvage)
 	return st == ST_END ? EXIT_DONE : cli_fail(path, &err);
 }
 
+enum { OPT_WIRE, OPT_SALVAGE, N_OPTIONS };
+
+static const struct cli_option options[N_OPTIONS + 1] = {
+	[OPT_WIRE] = { "wire", 0, NULL, "the recorded events in file order" },
+	[OPT_SALVAGE] = { "salvage", 0, NULL, "what can be used of a trace that was cut" },
+};
+
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = { { "wire", no_argument, NULL, 'w' },
-						 { "salvage", no_argument, NULL, 's' },
-						 { NULL, 0, NULL, 0 } };
 	bool wire = false, salvage = false;
 	int opt;
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		if (opt == 'w')
+	while ((opt = cli_next(&cmd_dump, argc, argv)) != CLI_END) {
+		if (opt == CLI_WRONG)
+			return EXIT_USAGE;
+		if (opt == OPT_WIRE)
 			wire = true;
-		else if (opt == 's')
-			salvage = true;
 		else
-			return cli_usage(&cmd_dump, "unknown option %s", argv[optind - 1]);
+			salvage = true;
 	}
 	if (wire && salvage)
 		return cli_usage(&cmd_dump, "--wire reads what is there anyway, without --salvage");
@@ -124,5 +127,6 @@ const struct command cmd_dump = {
 		"              generation, where Go's tool stops; a name that was lost is ?\n\n"
 		"A damaged trace prints every event before the damage, then one error\n"
 		"line with the byte offset, and exits with 1.",
+	.options = options,
 	.run = run,
 };

@@ -144,36 +144,36 @@ static int act(enum action action, const struct options *o)
 	return st >= 0 ? EXIT_DONE : st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 }
 
+enum { OPT_CONFIG, OPT_EXPORTER, OPT_ALL, OPT_QUEUED, N_OPTIONS };
+
+static const struct cli_option options[N_OPTIONS + 1] = {
+	[OPT_CONFIG] = { "config", 'c', CLI_FILE, "the YAML file" },
+	[OPT_EXPORTER] = { "exporter", 0, "", "only what is for this exporter" },
+	[OPT_ALL] = { "all", 0, NULL, "list all dead letters" },
+	[OPT_QUEUED] = { "queued", 0, NULL, "purge what waits to be sent, too" },
+};
+
 /* EXIT_DONE: *o is complete. `argv` begins at the action. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { EXPORTER = 256, ALL, QUEUED };
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-						 { "exporter", required_argument, NULL, EXPORTER },
-						 { "all", no_argument, NULL, ALL },
-						 { "queued", no_argument, NULL, QUEUED },
-						 { NULL, 0, NULL, 0 } };
 	int opt;
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+	while ((opt = cli_next(&cmd_queue, argc, argv)) != CLI_END) {
 		switch (opt) {
-		case 'c':
+		case OPT_CONFIG:
 			o->config = optarg;
 			break;
-		case EXPORTER:
+		case OPT_EXPORTER:
 			o->exporter = optarg;
 			break;
-		case ALL:
+		case OPT_ALL:
 			o->all = true;
 			break;
-		case QUEUED:
+		case OPT_QUEUED:
 			o->queued = true;
 			break;
-		case ':':
-			return cli_usage(&cmd_queue, "%s needs a value", argv[optind - 1]);
 		default:
-			return cli_usage(&cmd_queue, "unknown option %s", argv[optind - 1]);
+			return EXIT_USAGE;
 		}
 	}
 	if (optind != argc)
@@ -221,5 +221,7 @@ const struct command cmd_queue = {
 		"  --all              list: all dead letters, not only the newest twenty\n"
 		"  --queued           purge: what still waits to be sent is removed, too\n\n"
 		"Try: flightspan queue list -c flightspan.yaml",
+	.actions = "list retry purge",
+	.options = options,
 	.run = run,
 };

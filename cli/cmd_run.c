@@ -93,21 +93,20 @@ static int run_it(const char *path)
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
+static const struct cli_option options[] = {
+	{ "config", 'c', CLI_FILE, "the YAML file" },
+	{ .name = NULL },
+};
+
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-						 { NULL, 0, NULL, 0 } };
 	const char *config = NULL;
 	int opt;
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
-		if (opt == 'c')
-			config = optarg;
-		else if (opt == ':')
-			return cli_usage(&cmd_run, "%s needs a value", argv[optind - 1]);
-		else
-			return cli_usage(&cmd_run, "unknown option %s", argv[optind - 1]);
+	while ((opt = cli_next(&cmd_run, argc, argv)) != CLI_END) {
+		if (opt == CLI_WRONG)
+			return EXIT_USAGE;
+		config = optarg;
 	}
 	if (optind < argc)
 		return cli_usage(&cmd_run, "unexpected argument %s", argv[optind]);
@@ -134,5 +133,6 @@ const struct command cmd_run = {
 		"Under systemd use Type=notify; WatchdogSec= is obeyed. log.format: json gives one\n"
 		"object a line.\n\n"
 		"Try: flightspan run -c flightspan.yaml",
+	.options = options,
 	.run = run,
 };

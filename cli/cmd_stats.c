@@ -92,17 +92,19 @@ static int stats(const char *path, bool json)
 	return st < 0 ? cli_fail(path, &err) : EXIT_DONE;
 }
 
+static const struct cli_option options[] = {
+	{ "json", 0, NULL, "one JSON object" },
+	{ .name = NULL },
+};
+
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-						 { NULL, 0, NULL, 0 } };
 	bool json = false;
 	int opt;
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		if (opt != 'j')
-			return cli_usage(&cmd_stats, "unknown option %s", argv[optind - 1]);
+	while ((opt = cli_next(&cmd_stats, argc, argv)) != CLI_END) {
+		if (opt == CLI_WRONG)
+			return EXIT_USAGE;
 		json = true;
 	}
 	if (argc - optind != 1)
@@ -126,5 +128,6 @@ const struct command cmd_stats = {
 		"A damaged trace is reported up to the damage, with what can be salvaged of the\n"
 		"generation in which it was cut (names that were lost are ?); then one error line\n"
 		"with the byte offset follows, and the exit status is 1.",
+	.options = options,
 	.run = run,
 };

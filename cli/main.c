@@ -1,3 +1,4 @@
+#include <getopt.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <signal.h>
@@ -6,20 +7,21 @@
 #include "base/log.h"
 #include "cli/cli.h"
 
-static const struct command *const commands[] = { &cmd_config, &cmd_convert, &cmd_dump,
-						  &cmd_queue,  &cmd_run,     &cmd_stats,
-						  &cmd_version };
+const struct command *const cli_commands[] = {
+	&cmd_completion, &cmd_config, &cmd_convert, &cmd_dump,	  &cmd_health,
+	&cmd_queue,	 &cmd_run,    &cmd_stats,   &cmd_version, NULL
+};
 
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define MAX_OPTIONS 16
 
 static void print_overview(FILE *out)
 {
 	fputs("flightspan turns Go flight-recorder snapshots into OpenTelemetry traces.\n\n"
 	      "Usage: flightspan COMMAND [ARGUMENT...]\n\nCommands:\n",
 	      out);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("  help      tell more about a command\n\n"
+	for (size_t i = 0; cli_commands[i]; i++)
+		fprintf(out, "  %-11s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+	fputs("  help        tell more about a command\n\n"
 	      "Try: flightspan convert snapshot.trace > spans.jsonl\n"
 	      "Exit status: 0 done, 1 input or delivery failed, 2 usage or configuration.\n",
 	      out);
@@ -32,9 +34,9 @@ static void print_help(const struct command *cmd)
 
 static const struct command *find_command(const char *name)
 {
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
+	for (size_t i = 0; cli_commands[i]; i++)
+		if (!strcmp(cli_commands[i]->name, name))
+			return cli_commands[i];
 	return NULL;
 }
 
@@ -70,6 +72,39 @@ int cli_usage(const struct command *cmd, const char *fmt, ...)
 	va_end(ap);
 	log_error("%s: %s; usage: flightspan %s %s", cmd->name, why, cmd->name, cmd->args);
 	return EXIT_USAGE;
+}
+
+int cli_next(const struct command *cmd, int argc, char **argv)
+{
+	struct option options[MAX_OPTIONS + 1] = { { .name = NULL } };
+	char letters[2 * MAX_OPTIONS + 2] = ":";
+	size_t n = 1;
+	int got;
+
+	for (int i = 0; i < MAX_OPTIONS && cmd->options[i].name; i++) {
+		const struct cli_option *o = &cmd->options[i];
+
+		options[i] = (struct option){ o->name, o->value ? required_argument : no_argument,
+					      NULL, i };
+		if (!o->letter)
+			continue;
+		letters[n++] = o->letter;
+		if (o->value)
+			letters[n++] = ':';
+	}
+	opterr = 0;
+	got = getopt_long(argc, argv, letters, options, NULL);
+	if (got == -1)
+		return CLI_END;
+	if (got == ':' || got == '?') {
+		cli_usage(cmd, got == ':' ? "%s needs a value" : "unknown option %s",
+			  argv[optind - 1]);
+		return CLI_WRONG;
+	}
+	for (int i = 0; i < MAX_OPTIONS && cmd->options[i].name; i++)
+		if (got >= MAX_OPTIONS && cmd->options[i].letter == got)
+			return i;
+	return got;
 }
 
 static int help(int argc, char **argv)

@@ -98,23 +98,34 @@ void plan_mapper(struct mapper_options *o, const struct settings *settings)
 	o->n_context_categories = s->context.categories.n;
 }
 
-enum status plan_sampling(struct sampling_rule **out, struct mapper_options *o,
-			  const struct settings *settings, struct err *err)
+static bool is_for(const struct setting_texts *sources, const char *source)
 {
-	size_t n = settings->sampling.n;
-	struct sampling_rule *rules = mem_alloc((n + 1) * sizeof(*rules));
+	for (size_t i = 0; source && i < sources->n; i++) {
+		if (!strcmp(sources->ptr[i], source))
+			return true;
+	}
+	return !sources->n;
+}
+
+enum status plan_sampling(struct sampling_rule **out, struct mapper_options *o,
+			  const struct settings *settings, const char *source, struct err *err)
+{
+	struct sampling_rule *rules = mem_alloc((settings->sampling.n + 1) * sizeof(*rules));
+	size_t n = 0;
 
 	if (!rules)
 		return err_nomem(err, "sampling");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < settings->sampling.n; i++) {
 		const struct sampling_settings *s = &settings->sampling.ptr[i];
 
-		rules[i] = (struct sampling_rule){ .by_latency = s->by_latency,
-						   .by_log = s->by_log,
-						   .longer_than_ns = s->longer_than_ns,
-						   .category = s->category,
-						   .message = s->message,
-						   .keep = s->keep };
+		if (!is_for(&s->sources, source))
+			continue;
+		rules[n++] = (struct sampling_rule){ .by_latency = s->by_latency,
+						     .by_log = s->by_log,
+						     .longer_than_ns = s->longer_than_ns,
+						     .category = s->category,
+						     .message = s->message,
+						     .keep = s->keep };
 	}
 	*out = rules;
 	o->sampling = rules;

@@ -21,9 +21,12 @@ void plan_resource_release(struct resource *r);
 
 void plan_mapper(struct mapper_options *o, const struct settings *s);
 
-/* The sampling policies, for the mapper's options; *out is freed with mem_free(). */
+/*
+ * The sampling policies that are for captures of `source` (NULL: those that are for all), for
+ * the mapper's options; *out is freed with mem_free().
+ */
 MUST_CHECK enum status plan_sampling(struct sampling_rule **out, struct mapper_options *o,
-				     const struct settings *s, struct err *err);
+				     const struct settings *s, const char *source, struct err *err);
 
 struct span_limits plan_limits(const struct settings *s);
 

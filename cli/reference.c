@@ -3,8 +3,7 @@
 #include "config/schema.h"
 #include "config/value.h"
 
-/* What a value looks like, in words. */
-static const char *type_words(const struct key *k)
+const char *reference_type(const struct key *k)
 {
 	static const char *const words[] = {
 		[KEY_SECTION] = "section",
@@ -47,7 +46,7 @@ static void page_type(struct buf *b, const struct key *k)
 			buf_printf(b, "%s`%.*s`", at == k->words ? "" : ", ", (int)len, at);
 		}
 	} else {
-		buf_str(b, type_words(k));
+		buf_str(b, reference_type(k));
 	}
 	if (value_is_scalar(k) && k->least && k->most)
 		buf_printf(b, ", %s to %s", k->least, k->most);

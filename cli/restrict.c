@@ -111,8 +111,6 @@ static enum status add_source(struct restriction *r, const struct source_setting
 		return add_path(r, s->directory.path, LANDLOCK_WRITE, err);
 	if (s->is_pull)
 		return add_folder_of(r, s->pull.token_file, LANDLOCK_READ, err);
-	if (s->is_pull)
-		return add_folder_of(r, s->pull.token_file, LANDLOCK_READ, err);
 	if (!s->is_push)
 		return ST_OK;
 	st = add_listen(r, s->push.listen, err);

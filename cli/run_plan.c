@@ -88,6 +88,24 @@ static enum status check_trigger(const struct settings *s, size_t i, struct err 
 	return check_seen(s, i, err);
 }
 
+/* Does a policy name sources that exist? */
+static enum status check_sampling(const struct settings *s, size_t i, struct err *err)
+{
+	const struct setting_texts *names = &s->sampling.ptr[i].sources;
+
+	for (size_t j = 0; j < names->n; j++) {
+		bool found = false;
+
+		for (size_t k = 0; k < s->sources.n; k++)
+			found |= !strcmp(s->sources.ptr[k].name, names->ptr[j]);
+		if (found)
+			continue;
+		err_set(err, ST_CONFIG, ERR_NO_OFFSET, "there is no source %s", names->ptr[j]);
+		return at(s, err, "sampling", i, "sources");
+	}
+	return ST_OK;
+}
+
 /* Only what the text of the settings tells; nothing is connected. */
 static enum status check_exporter(const struct settings *s, size_t i, struct err *err)
 {
@@ -117,6 +135,8 @@ enum status run_check(const struct settings *s, struct err *err)
 	}
 	for (size_t i = 0; i < s->triggers.n && !st; i++)
 		st = check_trigger(s, i, err);
+	for (size_t i = 0; i < s->sampling.n && !st; i++)
+		st = check_sampling(s, i, err);
 	if (st)
 		return st;
 	if (*s->admin.listen) {
@@ -152,7 +172,7 @@ static enum status fill(struct run_plan *p, const char *path, struct err *err)
 		return st;
 	plan_mapper(&p->mapper, &p->settings);
 	p->limits = plan_limits(&p->settings);
-	return plan_sampling(&p->sampling, &p->mapper, &p->settings, err);
+	return ST_OK;
 }
 
 enum status run_plan_load(struct run_plan **out, const char *path, struct err *err)
@@ -182,7 +202,6 @@ void run_plan_unref(struct run_plan *p)
 	if (!p || __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	plan_resource_release(&p->resource);
-	mem_free(p->sampling);
 	settings_release(&p->settings);
 	mem_free(p);
 }

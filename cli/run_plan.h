@@ -13,8 +13,7 @@ struct run_plan {
 	unsigned int refs; /* atomic */
 	struct settings settings;
 	struct resource resource;
-	struct sampling_rule *sampling;
-	struct mapper_options mapper;
+	struct mapper_options mapper; /* without sampling, which is by source */
 	struct span_limits limits;
 };
 

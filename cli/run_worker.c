@@ -138,11 +138,17 @@ static enum status map(struct worker *w, const struct capture *c, struct convert
 		       struct err *err)
 {
 	struct mapper_options o = w->plan->mapper;
+	struct sampling_rule *rules = NULL;
 	struct file_source *f = file_source_open_fd(fcntl(c->fd, F_DUPFD_CLOEXEC, 3), err);
 	enum status st;
 
 	if (!f)
 		return err->code;
+	st = plan_sampling(&rules, &o, &w->plan->settings, c->source, err);
+	if (st) {
+		file_source_close(f);
+		return st;
+	}
 	o.source = slice_str(c->name);
 	o.trigger = slice_str(c->trigger);
 	o.cause = slice_str(c->cause);
@@ -152,6 +158,7 @@ static enum status map(struct worker *w, const struct capture *c, struct convert
 			    (struct metrics_sink){ NULL, NULL }, (struct convert_watch){ beat, w },
 			    r, err);
 	file_source_close(f);
+	mem_free(rules);
 	return st;
 }
 

@@ -151,6 +151,8 @@ const struct key schema_keys[] = {
 	  .help = "Which traces of a capture are sent; the first match decides." },
 	{ "sampling[].name", KEY_NAME, "", SAM(name), .flags = KEY_REQUIRED | KEY_UNIQUE,
 	  .help = "Name for messages and metrics." },
+	{ "sampling[].sources", KEY_TEXTS, "", SAM(sources),
+	  .help = "Only for captures of these sources; none: all, and files of convert." },
 	{ "sampling[].latency", KEY_SECTION, SAM(by_latency),
 	  .help = "Matches traces that took long." },
 	{ "sampling[].latency.longer_than", KEY_DURATION, "300ms", SAM(longer_than_ns),

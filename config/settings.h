@@ -123,6 +123,7 @@ struct trigger_settings {
 struct sampling_settings {
 	struct setting_record record; /* first */
 	const char *name;
+	struct setting_texts sources; /* names of those it is for; none: all */
 	bool by_latency, by_log;
 	uint64_t longer_than_ns;
 	const char *category, *message; /* patterns of a log */

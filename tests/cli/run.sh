@@ -128,6 +128,16 @@ try "dump of two" 2 "$E dump: expected one file; usage: flightspan dump [--wire 
 	dump "$small" "$small"
 try "dump --nope" 2 "$E dump: unknown option --nope; usage: flightspan dump [--wire | --salvage] FILE" \
 	dump --nope "$small"
+for shell in bash zsh fish; do
+	try "completion $shell" 0 '' completion "$shell"
+	check "completion $shell names commands" grep -q convert out
+done
+try "completion of a shell that is not known" 2 \
+	"$E completion: ksh: expected bash, zsh or fish; usage: flightspan completion bash|zsh|fish" completion ksh
+echo 'admin: { listen: "127.0.0.1:1" }' >nobody.yaml
+try "health of nobody" 1 "$E nobody answers at 127.0.0.1:1: Couldn't connect to server" health -c nobody.yaml
+try "health, an argument" 2 "$E health: unexpected argument x; usage: flightspan health [-c CONFIG] [--ready] [-q]" \
+	health x
 
 # Inputs that are refused, by each command that reads one.
 readers="convert dump"

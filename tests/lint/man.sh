@@ -1,12 +1,11 @@
 #!/bin/bash
-# man.sh PROGRAM: the man page formats without a warning, and it and the completion have every
-# command and option that the program's help names, every key that convert reads, every
-# variable.
+# man.sh PROGRAM: the manual pages format without a warning, and flightspan(1) and the completions
+# have every command and option that the program's help names, every key that convert reads,
+# every variable.
 set -eu
 cd "$(dirname "$0")/../.."
 program=${1:?the program}
 page=docs/flightspan.1
-completion=deploy/completion/flightspan.bash
 
 for tool in man groff; do
 	command -v "$tool" >/dev/null 2>&1 || {
@@ -21,11 +20,17 @@ complain()
 	bad=1
 }
 
-warnings=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 timeout 60 \
-	man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
-[ -z "$warnings" ] || complain "$warnings"
+for each in "$page" docs/flightspan.yaml.5; do
+	warnings=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 timeout 60 \
+		man --warnings -E UTF-8 -l -Tutf8 -Z "$each" 2>&1 >/dev/null)
+	[ -z "$warnings" ] || complain "$each: $warnings"
+done
 text=$(LC_ALL=C.UTF-8 MANWIDTH=200 timeout 60 man -E ascii -l "$page" | sed 's/.\x08//g')
-completed=$(cat "$completion")
+shells="bash zsh fish"
+declare -A completed
+for shell in $shells; do
+	completed[$shell]=$("$program" completion "$shell")
+done
 
 # has TEXT WORD WHERE
 has()
@@ -36,12 +41,22 @@ has()
 options=0
 while read -r command; do
 	has "$text" "$command" "$page"
-	has "$completed" "$command" "$completion"
+	for shell in $shells; do
+		has "${completed[$shell]}" "$command" "the completion for $shell"
+	done
 	help=$("$program" help "$command")
 	while read -r option; do
 		options=$((options + 1))
 		has "$text" "$option" "$page"
-		has "$completed" "$option" "$completion"
+		for shell in $shells; do
+			spelt=$option
+			# fish writes -l name for --name, and -s n for -n.
+			[ "$shell" != fish ] || case $option in
+			--*) spelt="-l ${option#--}" ;;
+			*) spelt="-s ${option#-}" ;;
+			esac
+			has "${completed[$shell]}" "$spelt" "the completion for $shell"
+		done
 	done < <(grep -oE '(^|[ [,])--?[a-z][a-z-]*' <<<"$help" | tr -d ' [,' | grep -vE '^-d$' |
 		sort -u)
 done < <("$program" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | grep -vx help)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# reference.sh check|update PROGRAM: the reference page and the JSON Schema of the
+# reference.sh check|update PROGRAM: the reference page, the manual page and the JSON Schema of the
 # configuration are what the program's table of keys says.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -23,4 +23,5 @@ one()
 
 one reference docs/configuration.md
 one schema docs/flightspan.schema.json
+one man docs/flightspan.yaml.5
 exit $status

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 from harness import *
 
@@ -282,6 +283,52 @@ def tokens():
     done = subprocess.run([PROGRAM, "config", "check", str(s.config)], capture_output=True, text=True)
     need(done.returncode == 2 and "literal" not in done.stderr, f"a literal secret: {done.stderr}")
 
+
+
+@tests
+def health():
+    """`flightspan health` asks whatever admin.listen says, with the token; the exit status tells."""
+    r = Receiver()
+    s = Sidecar(PROGRAM, "health", r)
+    (s.dir / "token").write_text("f1le-token\n")
+
+    def says(*options):
+        done = subprocess.run(
+            [PROGRAM, "health", "-c", str(s.config), *options], capture_output=True, text=True, timeout=30
+        )
+        need("f1le-token" not in done.stdout + done.stderr, "the token is shown")
+        return done.returncode, done.stdout, done.stderr
+
+    for listen, more in (
+        ("127.0.0.1:PORT", ""),
+        ("[::1]:PORT", ""),
+        ("unix:" + str(s.dir / "admin"), ""),
+        ("0.0.0.0:PORT", f", token_file: {s.dir}/token"),
+    ):
+        listen = listen.replace("PORT", str(free_port()))
+        s.configure(s.directory(), f'admin: {{ listen: "{listen}"{more} }}')
+        status, out, err = says()
+        need(status == 1 and f"nobody answers at {listen}" in err and not out, f"nobody there: {status} {err}")
+        s.start()
+        need(says() == (0, "ok\n", ""), f"{listen}: {says()}")
+        status, out, err = says("--ready")
+        need(status == 0 and "ready\n" in out and not err, f"{listen}, --ready: {status} {out} {err}")
+        need(says("-q") == (0, "", ""), "-q")
+        if more:
+            (s.dir / "other").write_text("another\n")
+            s.config.write_text(s.config.read_text().replace("/token", "/other"))
+            status, out, err = says()
+            need(status == 1 and "HTTP status 401" in err, f"a wrong token: {status} {err}")
+        s.stop()
+    s.configure(s.directory(), 'admin: { listen: "" }')
+    need(says()[0] == 2, f"nobody to ask: {says()}")
+    # An address that takes connections and says nothing.
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        s.configure(s.directory(), f'admin: {{ listen: "127.0.0.1:{silent.getsockname()[1]}" }}')
+        began = time.monotonic()
+        need(says()[0] == 1 and time.monotonic() - began < 20, "a silent address")
 
 
 @tests

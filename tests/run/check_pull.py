@@ -258,6 +258,34 @@ def durable():
 
 
 @tests
+def sampling_by_source():
+    """A policy that names sources decides for their captures and for no others."""
+    a, b = Scripted((200, {}, snapshot())), Scripted((200, {}, clocked_traces()[1].read_bytes()))
+    sources = "\n".join(f'- {{ name: {n}, pull: {{ url: "{p.url}" }} }}' for n, p in (("quiet", a), ("loud", b)))
+    r = Receiver()
+    s, port = pulling("by-source", r, "", sources=sources)
+    s.config.write_text(
+        s.config.read_text()
+        + "sampling: [ { name: none, sources: [quiet], keep: 0 }, { name: all, sources: [loud], keep: 1 }, { name: rest, keep: 0 } ]\n"
+    )
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_log("read again")
+    s.process.send_signal(signal.SIGUSR1)
+
+    def captures():
+        return {c["source"]: c for c in json.loads(get(port, "/captures")[1])}
+
+    wait_for(lambda: len(captures()) == 2, lambda: f"two captures: {s.logged()}")
+    spans = {name: c["spans"] for name, c in captures().items()}
+    need(spans["loud"] > 10 > spans["quiet"], f"spans by source: {spans}")
+    s.config.write_text(s.config.read_text().replace("[quiet]", "[nobody]"))
+    done = subprocess.run([PROGRAM, "config", "check", str(s.config)], capture_output=True, text=True)
+    need(done.returncode == 2 and "sampling[0].sources: there is no source nobody" in done.stderr, done.stderr)
+    s.stop()
+    return f"{spans}"
+
+
+@tests
 def refused_settings():
     """What cannot work is refused with its place."""
     s = Sidecar(PROGRAM, "refused-pull", Receiver())
