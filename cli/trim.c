@@ -5,6 +5,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* The loader says where, as a number. */
+static void give_back(uintptr_t from, size_t n)
+{
+	(void)madvise((void *)from, n, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+}
+
 /*
  * Code alone: a private mapping of a file that nobody writes to has nothing to lose (neither we
  * nor Debian's libraries have relocations there). Data and what is relocated stay.
@@ -21,9 +27,7 @@ static int drop(struct dl_phdr_info *object, size_t size, void *arg)
 		uintptr_t to = (object->dlpi_addr + p->p_vaddr + p->p_memsz) & ~(page - 1);
 
 		if (p->p_type == PT_LOAD && p->p_flags & PF_X && !(p->p_flags & PF_W) && from < to)
-			// NOLINTNEXTLINE(performance-no-int-to-ptr): the loader says where, as a
-			// number
-			(void)madvise((void *)from, to - from, MADV_DONTNEED);
+			give_back(from, to - from);
 	}
 	return 0;
 }
