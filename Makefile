@@ -130,7 +130,7 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
 .PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
-.PHONY: check-page page check-reference reference check-run check-docs check-examples picture
+.PHONY: check-page page check-reference reference check-run bench-run check-docs check-examples picture
 .PHONY: fuzz fuzz-run
 check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-reference check-overlap ## what every commit has to pass
 
@@ -230,6 +230,9 @@ backlog: $(FAULTS_NEED) ## an outage until BACKLOG (10000) MB wait; needs Go
 # TEST=burst: the tests with this in their name. RUN_ROUNDS: how often it is killed.
 check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, reload; RUN_ROUNDS (30)
 	$(Q)tests/run/run.sh $(B)
+
+bench-run: $(B)/flightspan ## what the sidecar costs, idle and for STREAM (10m) of a live trace, into docs/benchmarks.md; needs Go
+	$(Q)tests/run/bench_run.py $< docs/benchmarks.md
 
 # What is shipped: tests/deploy, deploy/.
 .PHONY: check-install check-hardening

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/notify.h"
 #include "cli/run.h"
+#include "cli/trim.h"
 
 #define TICK_NS 1000000000L
 
@@ -84,6 +85,7 @@ static int run_it(const char *path)
 		return st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
 	log_info("started with %s", path);
+	trim_code();
 	notify_send("READY=1\nMAINPID=%ld", (long)getpid());
 	serve(r, path);
 	good = run_finish(r);

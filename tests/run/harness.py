@@ -168,8 +168,9 @@ class Receiver:
 class Sidecar:
     """One configuration, started as often as the test likes."""
 
-    def __init__(self, program, name, receiver, sources="", extra="", user=None, env=None):
+    def __init__(self, program, name, receiver, sources="", extra="", user=None, env=None, prefix=()):
         self.program = program
+        self.prefix = list(prefix)  # of the command: it becomes the program
         self.dir = WORK / name
         self.dir.mkdir()
         self.user = user
@@ -201,15 +202,16 @@ class Sidecar:
 
     def start(self, wait=True):
         self.mark = self.log.stat().st_size if self.log.exists() else 0
+        user = None if self.prefix else self.user  # a prefix sees to that itself
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "run", "-c", str(self.config)],
+                [*self.prefix, self.program, "run", "-c", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                user=self.user,
-                group=self.user,
-                extra_groups=None if self.user is None else [],
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
                 env=self.env,
             )
         _alive.append(self.process)
@@ -239,6 +241,11 @@ class Sidecar:
         _alive.remove(self.process)
         return status
 
+    def state(self, key):
+        """A line of /proc/PID/status."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(line.split(":")[1].strip() for line in status if line.startswith(key + ":"))
+
     def files(self):
         return sorted(p.name for p in self.inbox.iterdir() if p.is_file())
 
@@ -252,10 +259,7 @@ class Sidecar:
         os.rename(part, self.inbox / name)
 
     def rss(self):
-        for line in open(f"/proc/{self.process.pid}/status"):
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) * 1024
-        return 0
+        return int(self.state("VmRSS").split()[0]) * 1024
 
 
 def expected(program, paths):

@@ -55,12 +55,12 @@ def admin(port, path, method="GET"):
 class Live:
     """A program, the sidecar that reads its stream, and a receiver."""
 
-    def __init__(self, program, name, rules, stream="window: 10s"):
+    def __init__(self, program, name, rules, stream="window: 10s", path="/debug/pprof/trace"):
         self.p, self.r = Program(), Receiver()
         self.s = Sidecar(program, name, self.r)
         self.port = free_port()
         self.s.configure(
-            f'- {{ name: live, stream: {{ url: "{self.p.url}/debug/pprof/trace", {stream} }} }}\n'
+            f'- {{ name: live, stream: {{ url: "{self.p.url}{path}", {stream} }} }}\n'
             f'- {{ name: nobody, stream: {{ url: "http://127.0.0.1:{free_port()}/" }} }}',
             f'admin: {{ listen: "127.0.0.1:{self.port}" }}\ntriggers:\n{rules.replace("URL", self.p.url)}',
         )

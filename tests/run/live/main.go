@@ -2,7 +2,8 @@
 //
 // It prints "port N" and ends when its standard input does; an argument is the address to
 // listen on. /do?what=KIND does it once, in a task "request KIND"; what is no kind is only that
-// task. /metrics is a page for Prometheus with the value of /set?v=N, /reads how often it was read.
+// task. /load?rate=N has it serve requests that make N bytes of trace a second. /metrics is a page
+// for Prometheus with the value of /set?v=N, /reads how often it was read.
 package main
 
 import (
@@ -137,6 +138,7 @@ func do(what string) {
 }
 
 func main() {
+	serveLoad()
 	http.HandleFunc("/do", func(w http.ResponseWriter, r *http.Request) { do(r.FormValue("what")) })
 	http.HandleFunc("/set", func(w http.ResponseWriter, r *http.Request) {
 		var v int64
