@@ -44,19 +44,18 @@ class Scripted:
                     me.now += 1
                     me.most = max(me.most, me.now)
                     status, headers, body = me.answers.pop(0) if len(me.answers) > 1 else me.answers[0]
-                try:
-                    if headers.get("hold"):
-                        me.hold.wait(PATIENCE)
-                    self.send_response(status)
-                    for name, value in headers.items():
-                        self.send_header(name, value)
-                    if "Content-Length" not in headers:
-                        self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                finally:
-                    with me.lock:
-                        me.now -= 1
+                if headers.get("hold"):
+                    me.hold.wait(PATIENCE)
+                # Before the answer: who has all of it may ask again before we are back.
+                with me.lock:
+                    me.now -= 1
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                if "Content-Length" not in headers:
+                    self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
             do_GET = do_POST = do_DUMP = answer
 
