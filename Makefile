@@ -228,7 +228,7 @@ backlog: $(FAULTS_NEED) ## an outage until BACKLOG (10000) MB wait; needs Go
 	$(Q)tests/otlp/faults.sh $@ $<
 
 # TEST=burst: the tests with this in their name. RUN_ROUNDS: how often it is killed.
-check-run: $(addprefix $(B)/,flightspan asm) ## the sidecar: sources, restarts, reload; RUN_ROUNDS (30)
+check-run: $(addprefix $(B)/,flightspan asm shim.so) ## the sidecar: sources, restarts, reload; RUN_ROUNDS (30)
 	$(Q)tests/run/run.sh $(B)
 
 bench-run: $(B)/flightspan ## what the sidecar costs, idle and for STREAM (10m) of a live trace, into docs/benchmarks.md; needs Go

@@ -110,6 +110,9 @@ static bool set_up(struct fetch *f, const struct fetch_settings *set)
 
 	if (!set_method(f, set->method) || !add_headers(f, set))
 		return false;
+	if ((set->unix_socket && curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, set->unix_socket)) ||
+	    (set->direct && curl_easy_setopt(e, CURLOPT_PROXY, "")))
+		return false;
 	return !curl_easy_setopt(e, CURLOPT_URL, set->url) &&
 	       !curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") &&
 	       !curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) &&

@@ -23,6 +23,8 @@ struct fetch_settings {
 	const char *method;	      /* NULL: GET; another is sent with an empty body */
 	struct setting_pairs headers; /* borrowed until close; checked, values are secrets */
 	const char *token;	      /* NULL or "": none; else Authorization: Bearer */
+	const char *unix_socket;      /* NULL: TCP, to the URL's host */
+	bool direct;		      /* through no proxy, whatever the environment says */
 };
 
 /*

@@ -3,12 +3,12 @@
  *
  * A trigger that captures this source has one request sent once its delay is over. The
  * answer goes to a file without a name as it comes, then to the inbox, and is kept until
- * its spans are safe in the queue: if the queue fails, it is offered again.
+ * its spans are safe in the queue: if the queue fails, it is put in again.
  *
- * One thread, and one request at a time for each host and port, whatever the number of
- * sources: a recorder that is asked twice at once answers 409, 500 ("already in progress")
- * or 503, and works twice as hard. Those, 429, and a connection that fails are tried again
- * after a pause that doubles, or after Retry-After, until `timeout` since the first attempt
+ * One thread, and one request at a time for each host and port, as the URLs name them,
+ * whatever the number of sources: a recorder that is asked twice at once answers 409, 500 ("already
+ * in progress") or 503, and works twice as hard. Those, 429, and a connection that fails are tried
+ * again after a pause that doubles, or after Retry-After, until `timeout` since the first attempt
  * is over. Other answers will not change: the capture is given up, told, and counted.
  */
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "collector/source/fetch.h"
+#include "collector/source/gate.h"
 #include "collector/source/listener.h"
 #include "collector/source/source.h"
 #include "collector/source/spool.h"
@@ -40,6 +41,7 @@ struct pull {
 	pthread_cond_t changed;
 	struct trigger_request pending[MAX_PENDING]; /* the oldest first */
 	size_t n_pending, n_asked;
+	struct pulled *again; /* what the queue did not take */
 	uint64_t n_lost;
 	bool failed; /* the last request */
 };
@@ -47,6 +49,7 @@ struct pull {
 struct pulled {
 	struct capture c;
 	struct pull *p;
+	struct pulled *next;
 	int kept; /* the same file, for another try */
 };
 
@@ -75,58 +78,6 @@ static void wait_until(struct pull *p, uint64_t ns)
 	pthread_mutex_unlock(&p->mutex);
 }
 
-/* ---- one request for each program ---- */
-
-static struct {
-	pthread_mutex_t mutex;
-	const char *busy[MAX_PULLS]; /* URLs that are being fetched */
-} gate = { .mutex = PTHREAD_MUTEX_INITIALIZER };
-
-/* "http://host:port" of the URL: how much of it. */
-static size_t authority(const char *url)
-{
-	const char *host = strstr(url, "://");
-
-	host = host ? host + 3 : url;
-	return (size_t)(host - url) + strcspn(host, "/?#");
-}
-
-static bool same_program(const char *a, const char *b)
-{
-	size_t n = authority(a);
-
-	return n == authority(b) && !strncasecmp(a, b, n);
-}
-
-static bool try_enter(const char *url)
-{
-	size_t place = MAX_PULLS;
-	bool busy = false;
-
-	pthread_mutex_lock(&gate.mutex);
-	for (size_t i = 0; i < MAX_PULLS; i++) {
-		if (!gate.busy[i])
-			place = i;
-		else
-			busy |= same_program(gate.busy[i], url);
-	}
-	busy |= place == MAX_PULLS;
-	if (!busy)
-		gate.busy[place] = url;
-	pthread_mutex_unlock(&gate.mutex);
-	return !busy;
-}
-
-static void leave(const char *url)
-{
-	pthread_mutex_lock(&gate.mutex);
-	for (size_t i = 0; i < MAX_PULLS; i++) {
-		if (gate.busy[i] == url)
-			gate.busy[i] = NULL;
-	}
-	pthread_mutex_unlock(&gate.mutex);
-}
-
 /* ---- captures ---- */
 
 static void given_up(struct pull *p)
@@ -136,37 +87,55 @@ static void given_up(struct pull *p)
 	pthread_mutex_unlock(&p->mutex);
 }
 
-/* The queue's fault, which may pass: the bytes are still here. */
-static bool offer_again(struct pulled *x)
+/* It is over: counted, and told if it is lost. */
+static void end(struct pulled *x, bool lost, const char *why)
 {
-	int fd = stopped(x->p) ? -1 : fcntl(x->kept, F_DUPFD_CLOEXEC, 3);
-
-	if (fd < 0)
-		return false;
-	x->c.fd = fd;
-	if (lseek(fd, 0, SEEK_SET) == 0 && inbox_offer(x->p->env.inbox, &x->c))
-		return true;
-	close(fd);
-	return false;
-}
-
-static void done(struct capture *c, enum capture_outcome outcome, const char *why)
-{
-	struct pulled *x = c->arg;
 	struct pull *p = x->p;
-	bool lost = outcome != CAPTURE_QUEUED && outcome != CAPTURE_KNOWN;
 
-	if (outcome == CAPTURE_LATER && offer_again(x))
-		return;
 	if (lost)
-		source_tell(&p->env, LOG_LEVEL_ERROR, "a capture (%s: %s) is lost: %s", c->trigger,
-			    c->cause, why);
+		source_tell(&p->env, LOG_LEVEL_ERROR, "a capture (%s: %s) is lost: %s",
+			    x->c.trigger, x->c.cause, why);
 	close(x->kept);
 	mem_free(x);
 	pthread_mutex_lock(&p->mutex);
 	p->n_lost += lost;
 	p->n_asked--; /* p may be closed from here on */
 	pthread_mutex_unlock(&p->mutex);
+}
+
+static void done(struct capture *c, enum capture_outcome outcome, const char *why)
+{
+	struct pulled *x = c->arg;
+	struct pull *p = x->p;
+	bool again = false;
+
+	/* The queue's fault, which may pass: our thread waits for room, this one must not. */
+	if (outcome == CAPTURE_LATER) {
+		pthread_mutex_lock(&p->mutex);
+		again = !stopped(p);
+		if (again) {
+			x->next = p->again;
+			p->again = x;
+			pthread_cond_broadcast(&p->changed);
+		}
+		pthread_mutex_unlock(&p->mutex);
+	}
+	if (!again)
+		end(x, outcome != CAPTURE_QUEUED && outcome != CAPTURE_KNOWN, why);
+}
+
+/* Once more with the same bytes. */
+static void put_again(struct pulled *x)
+{
+	int fd = fcntl(x->kept, F_DUPFD_CLOEXEC, 3);
+
+	x->c.fd = fd;
+	if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+	    inbox_put(x->p->env.inbox, &x->c, &x->p->stop))
+		return;
+	if (fd >= 0)
+		close(fd);
+	end(x, true, stopped(x->p) ? "the program stops" : "too many open files");
 }
 
 /* Takes the file. */
@@ -309,7 +278,7 @@ static enum status fetch_snapshot(struct pull *p, int *fd, struct err *err)
 	bool again;
 
 	for (;;) {
-		while (!try_enter(url)) {
+		while (!gate_enter(url)) {
 			wait_until(p, now_ns() + SECOND_NS / 20);
 			if (stopped(p) || now_ns() > deadline)
 				return err_set(err, ST_REMOTE, ERR_NO_OFFSET,
@@ -317,7 +286,7 @@ static enum status fetch_snapshot(struct pull *p, int *fd, struct err *err)
 		}
 		*err = (struct err)ERR_INIT;
 		st = attempt(p, deadline, fd, &again, &asked, err);
-		leave(url);
+		gate_leave(url);
 		if (!st || !again || stopped(p))
 			return st;
 		asked = asked > pause ? asked : pause;
@@ -355,23 +324,37 @@ static void serve(struct pull *p, const struct trigger_request *r)
 		    err.msg);
 }
 
+/* The next thing to do, with the mutex held, which is let go of meanwhile. */
+static void step(struct pull *p)
+{
+	struct pulled *x = p->again;
+	struct trigger_request r;
+
+	if (x) {
+		p->again = x->next;
+		pthread_mutex_unlock(&p->mutex);
+		put_again(x);
+		pthread_mutex_lock(&p->mutex);
+		return;
+	}
+	r = p->pending[0];
+	pthread_mutex_unlock(&p->mutex);
+	serve(p, &r);
+	pthread_mutex_lock(&p->mutex);
+	p->n_pending--;
+	memmove(p->pending, p->pending + 1, p->n_pending * sizeof(*p->pending));
+}
+
 static void *pull_run(void *arg)
 {
 	struct pull *p = arg;
-	struct trigger_request r;
 
 	pthread_mutex_lock(&p->mutex);
-	while (p->n_pending || !stopped(p)) {
-		if (!p->n_pending) {
+	while (p->n_pending || p->again || !stopped(p)) {
+		if (p->n_pending || p->again)
+			step(p);
+		else
 			pthread_cond_wait(&p->changed, &p->mutex);
-			continue;
-		}
-		r = p->pending[0];
-		pthread_mutex_unlock(&p->mutex);
-		serve(p, &r);
-		pthread_mutex_lock(&p->mutex);
-		p->n_pending--;
-		memmove(p->pending, p->pending + 1, p->n_pending * sizeof(*p->pending));
 	}
 	pthread_mutex_unlock(&p->mutex);
 	return NULL;

@@ -3,6 +3,8 @@
 import http.client
 import http.server
 import json
+import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from harness import *
 
 tests = Tests("check-run pull")
 PROGRAM, ASM = sys.argv[1], sys.argv[2]
+SHIM = pathlib.Path(PROGRAM).resolve().with_name("shim.so")
 RECORDER = TOP / "build/run-recorder"
 
 
@@ -254,6 +257,57 @@ def durable():
     need(len(r.seen()) == queued > 100, f"{len(r.seen())} of {queued} spans")
     need(len(r.spans) == len(r.seen()), "a span was sent twice")
     s.stop()
+
+
+@tests
+def queue_fails():
+    """Bytes that the queue does not take are put in again, also when the inbox is full; nobody is asked twice."""
+    if not SHIM.exists():
+        return f"SKIP check-run: A QUEUE THAT FAILS IS NOT TESTED: needs {SHIM.name}"
+    p, r = Scripted((200, {}, snapshot())), Receiver()
+    s = Sidecar(PROGRAM, "queue-fails", r)
+    fault = s.dir / "fault"
+    s.env.update(LD_PRELOAD=str(SHIM), SHIM_PATH=f"{s.dir}/queue.db", SHIM_FAULT=str(fault))
+    port = free_port()
+    s.configure(
+        f'{s.directory()}\n- {{ name: recorder, pull: {{ url: "{p.url}" }} }}',
+        f'admin: {{ listen: "127.0.0.1:{port}" }}\ntriggers: [ {HAND} ]',
+    )
+    s.start()
+    fault.write_text("5 ws")  # EIO
+    s.process.send_signal(signal.SIGUSR1)
+    s.wait_log("recorder: recorder: ")
+    # Many more than the inbox holds: what comes back to it finds no room.
+    paths = small_traces(ASM, 60, s.dir / "made")
+    spans = expected(PROGRAM, paths)
+    for path in paths:
+        os.rename(path, s.inbox / path.name)
+    told = s.logged().count("tried again")
+    wait_for(lambda: s.logged().count("tried again") > told + 5, lambda: s.logged()[-600:])
+    fault.unlink()
+
+    def queued():
+        return [c["source"] for c in json.loads(get(port, "/captures")[1]) if c["outcome"] == "queued"]
+
+    wait_for(lambda: queued().count("recorder") == 1, lambda: s.logged()[-800:])
+    wait_for(lambda: spans <= r.seen(), "the files' spans")
+    need("is lost" not in s.logged() and lost(port) == 0, s.logged()[-800:])
+    need(len(p.asked) == 1, f"{len(p.asked)} requests")
+    need(s.stop() == 0, "exit status")
+
+
+@tests
+def cut_in_the_middle():
+    """A large body that breaks off after much of it came is asked for again, and no part of it is used."""
+    whole = b"".join(t.read_bytes() for t in good_traces())[: 1 << 19]
+    p, r = Scripted((200, {"Content-Length": str(1 << 20)}, whole), (200, {}, snapshot())), Receiver()
+    s, port = pulling("cut", r, p.url)
+    s.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: json.loads(get(port, "/captures")[1]), lambda: s.logged())
+    (c,) = json.loads(get(port, "/captures")[1])
+    need(c["outcome"] == "queued" and len(p.asked) == 2 and "asked again" in s.logged(), f"{c} {s.logged()}")
+    need(s.stop() == 0, "exit status")
+    return f"{len(whole)} bytes of {1 << 20}"
 
 
 @tests
