@@ -72,23 +72,35 @@ static enum status add_path(struct restriction *r, const char *path, enum landlo
 	return st;
 }
 
-/* The folder of a file: files are exchanged by renaming. */
+/* The folder that holds it; path is cut there. */
+static const char *folder_of(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return ".";
+	slash[slash == path] = '\0';
+	return path;
+}
+
+/* The folder of a file, for files are exchanged by renaming; if it is a link, of both its ends. */
 static enum status add_folder_of(struct restriction *r, const char *file,
 				 enum landlock_access access, struct err *err)
 {
-	const char *slash = strrchr(file, '/');
-	char *folder;
+	char *path, *real;
 	enum status st;
 
 	if (!*file)
 		return ST_OK;
-	folder = strdup(slash ? file : ".");
-	if (!folder)
+	path = strdup(file);
+	if (!path)
 		return err_nomem(err, "what the program may touch");
-	if (slash)
-		folder[slash == file ? 1 : slash - file] = '\0';
-	st = add_path(r, folder, access, err);
-	free(folder);
+	st = add_path(r, folder_of(path), access, err);
+	free(path);
+	real = st ? NULL : realpath(file, NULL);
+	if (real)
+		st = add_path(r, folder_of(real), access, err);
+	free(real);
 	return st;
 }
 
@@ -139,6 +151,9 @@ static enum status add_system(struct restriction *r, struct err *err)
 		if (!access(system_paths[i], F_OK))
 			st = add_path(r, system_paths[i], LANDLOCK_READ, err);
 	}
+	/* A link, on most machines: to systemd's, NetworkManager's or resolvconf's folder. */
+	if (!st)
+		st = add_folder_of(r, "/etc/resolv.conf", LANDLOCK_READ, err);
 	for (size_t i = 0; i < sizeof(certificate_variables) / sizeof(char *) && !st; i++) {
 		path = getenv(certificate_variables[i]);
 		if (path && !access(path, F_OK))

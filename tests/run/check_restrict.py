@@ -57,6 +57,26 @@ def nothing_outside():
 
 
 @tests
+def links_of_the_configuration():
+    """A file that the configuration names may be a link to somewhere else: of both ends it may use the folder."""
+    s = Sidecar(PROGRAM, "links", Receiver())
+    away = WORK / "links-away"
+    away.mkdir()
+    s.config.rename(away / "real.yaml")
+    s.config.symlink_to(away / "real.yaml")
+    (s.dir / "queue.db").symlink_to(away / "queue.db")
+    (away / "queue.db").touch()
+    if not with_landlock(s):
+        return SKIP
+    s.put(clocked_traces()[0])
+    same(s.receiver, expected(PROGRAM, clocked_traces()[:1]), "the spans")
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_log("read again")
+    need(s.stop() == 0, "exit status")
+    return None
+
+
+@tests
 def reload_that_needs_more():
     """A reload with a folder elsewhere is refused with the reason; what is below a known one is fine."""
     r = Receiver()
