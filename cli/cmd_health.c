@@ -1,32 +1,15 @@
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "collector/source/fetch.h"
 #include "collector/source/listener.h"
 #include "config/settings.h"
 
 /* Less than what container engines wait for a health check. */
-#define TIMEOUT_MS 5000L
-
-/* What is printed of the answer. */
-struct answer {
-	char text[4096];
-	size_t len;
-};
-
-static size_t keep(char *bytes, size_t size, size_t n, void *arg)
-{
-	struct answer *a = arg;
-	size_t room = sizeof(a->text) - a->len;
-
-	(void)size;
-	memcpy(a->text + a->len, bytes, n < room ? n : room);
-	a->len += n < room ? n : room;
-	return n;
-}
+#define TIMEOUT_NS ((uint64_t)5 * 1000000000)
 
 /* Where to connect to reach what listens there: an address of any is one of loopback. */
 static void make_url(const struct listen_address *to, const char *page, char *url, size_t cap)
@@ -52,50 +35,44 @@ static void make_url(const struct listen_address *to, const char *page, char *ur
 	}
 }
 
-/* *status is that of the answer. ST_REMOTE: there was none. */
+/* Its answer, of which `cap` bytes are kept. ST_REMOTE: there was none. */
 static enum status get(const struct listen_address *to, const char *listen, const char *page,
-		       const char *token, struct answer *a, long *status, struct err *err)
+		       const char *token, char *text, size_t cap, long *status, struct err *err)
 {
-	char url[INET6_ADDRSTRLEN + 64], header[MAX_SECRET_BYTES + 32];
-	struct curl_slist *headers = NULL;
-	CURL *c = curl_easy_init();
-	CURLcode rc;
+	char url[INET6_ADDRSTRLEN + 64];
+	const struct fetch_settings set = { .url = url,
+					    .timeout_ns = TIMEOUT_NS,
+					    .token = token,
+					    .direct = true,
+					    .unix_socket =
+						    to->is_unix ? listen + strlen("unix:") : NULL };
+	struct fetch *f = NULL;
+	size_t len = 0, n = 1;
+	enum status st;
 
 	make_url(to, page, url, sizeof(url));
-	snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
-	if (*token)
-		headers = curl_slist_append(NULL, header);
-	if (!c || (*token && !headers)) {
-		curl_easy_cleanup(c);
-		return err_nomem(err, "a request");
+	st = fetch_open(&f, &set, err);
+	if (!st)
+		*status = fetch_status(f);
+	while (!st && n && len < cap - 1) {
+		st = fetch_read(f, (uint8_t *)text + len, cap - 1 - len, &n, err);
+		len += n;
 	}
-	curl_easy_setopt(c, CURLOPT_URL, url);
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, a);
-	if (to->is_unix)
-		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, listen + strlen("unix:"));
-	rc = curl_easy_perform(c);
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, status);
-	curl_easy_cleanup(c);
-	curl_slist_free_all(headers);
-	if (rc)
-		return err_set(err, ST_REMOTE, ERR_NO_OFFSET, "nobody answers at %s: %s", listen,
-			       curl_easy_strerror(rc));
-	return ST_OK;
+	text[len] = '\0';
+	fetch_close(f);
+	if (st == ST_REMOTE)
+		err_wrap(err, "nobody answers at %s", listen);
+	return st;
 }
 
 static int ask(const struct settings *s, const char *page, bool quiet)
 {
-	char token[MAX_SECRET_BYTES], shown[2 * sizeof(((struct answer *)0)->text)];
-	struct answer a = { .len = 0 };
+	char token[MAX_SECRET_BYTES] = "", text[4096] = "", shown[2 * sizeof(text)];
 	struct listen_address to;
 	struct err err = ERR_INIT;
 	enum status st;
 	long status = 0;
+	size_t len;
 
 	if (!*s->admin.listen) {
 		log_error("admin.listen is empty: there is nobody to ask");
@@ -105,18 +82,19 @@ static int ask(const struct settings *s, const char *page, bool quiet)
 	if (!st)
 		st = secret_load(s->admin.token, s->admin.token_file, token, sizeof(token), &err);
 	if (!st)
-		st = get(&to, s->admin.listen, page, token, &a, &status, &err);
+		st = get(&to, s->admin.listen, page, token, text, sizeof(text), &status, &err);
+	explicit_bzero(token, sizeof(token));
 	if (st) {
 		log_error("%s", err.msg);
 		return st == ST_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 	}
-	while (a.len && a.text[a.len - 1] == '\n')
-		a.len--;
-	log_escape((struct slice){ (const uint8_t *)a.text, a.len }, shown, sizeof(shown));
+	for (len = strlen(text); len && text[len - 1] == '\n';)
+		text[--len] = '\0';
+	log_escape(slice_str(text), shown, sizeof(shown));
 	if (status != 200)
 		log_error("%s: HTTP status %ld: %s", page, status, shown);
 	else if (!quiet)
-		printf("%.*s\n", (int)a.len, a.text);
+		puts(text);
 	return status == 200 ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -36,6 +36,16 @@ static void cell(struct buf *b, const char *text)
 	}
 }
 
+void reference_range(struct buf *b, const struct key *k)
+{
+	if (value_is_scalar(k) && k->least && k->most)
+		buf_printf(b, ", %s to %s", k->least, k->most);
+	else if (value_is_scalar(k) && k->least)
+		buf_printf(b, ", at least %s", k->least);
+	else if (k->most)
+		buf_printf(b, ", at most %s", k->most);
+}
+
 static void page_type(struct buf *b, const struct key *k)
 {
 	if (k->type == KEY_WORD) {
@@ -48,12 +58,7 @@ static void page_type(struct buf *b, const struct key *k)
 	} else {
 		buf_str(b, reference_type(k));
 	}
-	if (value_is_scalar(k) && k->least && k->most)
-		buf_printf(b, ", %s to %s", k->least, k->most);
-	else if (value_is_scalar(k) && k->least)
-		buf_printf(b, ", at least %s", k->least);
-	else if (k->most)
-		buf_printf(b, ", at most %s", k->most);
+	reference_range(b, k);
 }
 
 static void page_row(struct buf *b, const struct key *k)

@@ -17,5 +17,7 @@ void reference_man(struct buf *b);
 
 /* What a value of the key looks like, in words. */
 const char *reference_type(const struct key *k);
+/* ", 1 to 5" or the like; nothing if there are no bounds. */
+void reference_range(struct buf *b, const struct key *k);
 
 #endif /* CLI_REFERENCE_H */

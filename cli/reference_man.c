@@ -57,12 +57,7 @@ static void type(struct buf *b, const struct key *k)
 		len = strcspn(at, " ");
 		buf_printf(b, "%s%.*s", at == k->words ? "" : ", ", (int)len, at);
 	}
-	if (value_is_scalar(k) && k->least && k->most)
-		buf_printf(b, ", %s to %s", k->least, k->most);
-	else if (value_is_scalar(k) && k->least)
-		buf_printf(b, ", at least %s", k->least);
-	else if (k->most)
-		buf_printf(b, ", at most %s", k->most);
+	reference_range(b, k);
 }
 
 static void entry(struct buf *b, const struct key *k)
