@@ -35,6 +35,16 @@ static void make_url(const struct listen_address *to, const char *page, char *ur
 	}
 }
 
+/* libcurl begins with "Failed to connect to HOST port N after M ms: ", which is said already. */
+static enum status nobody(const char *listen, struct err *err)
+{
+	char why[sizeof(err->msg)];
+	const char *at = strstr(err->msg, " ms: ");
+
+	snprintf(why, sizeof(why), "%s", at ? at + strlen(" ms: ") : err->msg);
+	return err_set(err, ST_REMOTE, ERR_NO_OFFSET, "nobody answers at %s: %s", listen, why);
+}
+
 /* Its answer, of which `cap` bytes are kept. ST_REMOTE: there was none. */
 static enum status get(const struct listen_address *to, const char *listen, const char *page,
 		       const char *token, char *text, size_t cap, long *status, struct err *err)
@@ -60,9 +70,7 @@ static enum status get(const struct listen_address *to, const char *listen, cons
 	}
 	text[len] = '\0';
 	fetch_close(f);
-	if (st == ST_REMOTE)
-		err_wrap(err, "nobody answers at %s", listen);
-	return st;
+	return st == ST_REMOTE ? nobody(listen, err) : st;
 }
 
 static int ask(const struct settings *s, const char *page, bool quiet)
