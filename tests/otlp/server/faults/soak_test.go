@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -109,7 +108,8 @@ func TestSoak(t *testing.T) {
 		w.timeout = "2s"
 		go flap(w.server, rand.New(rand.NewPCG(*seed, uint64(i))), done)
 	}
-	cmd, out := q.forLong("convert", append([]string{"-q", "-c", q.config(), "--retry-for", "9999h"}, q.traces...)...)
+	q.of[0].limit = *soak + 5*time.Minute
+	cmd, out := q.start(append([]string{"convert", "-q", "-c", q.config(), "--retry-for", "9999h"}, q.traces...)...)
 	var sizes []int
 	began := time.Now()
 	for i, fifo := range q.traces {
@@ -145,16 +145,4 @@ func mean(v []int) int {
 		sum += x
 	}
 	return sum / max(len(v), 1)
-}
-
-// forLong is start without the limit on the time; the test's own remains.
-func (q *trio) forLong(command string, args ...string) (*exec.Cmd, fmt.Stringer) {
-	cmd := exec.Command(*program, append([]string{command}, args...)...)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		q.Fatal(err)
-	}
-	q.Cleanup(func() { cmd.Process.Kill() })
-	return cmd, &out
 }
