@@ -129,7 +129,7 @@ $(OTLP_SERVER): $(wildcard tests/otlp/server/*.* tests/otlp/server/scripted/*)
 	$(call say,GO,$@)
 	$(Q)cd tests/otlp/server && go build -trimpath -buildvcs=false -o $(abspath $@) .
 
-.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san
+.PHONY: check check-unit check-golden check-corpus golden-update check-cli check-mapping check-overlap check-san check-tsan
 .PHONY: check-page page check-reference reference check-run bench-run check-docs check-examples picture
 .PHONY: fuzz fuzz-run
 check: check-unit check-golden check-corpus check-cli check-layers check-mapping check-page check-reference check-overlap ## what every commit has to pass
@@ -174,6 +174,10 @@ reference: $(B)/flightspan ## rewrite them
 check-san: ## the tests under address, undefined and thread sanitizers
 	$(Q)$(MAKE) SAN=address,undefined check-unit check-golden check-corpus check-cli
 	$(Q)$(MAKE) SAN=thread check-unit
+
+check-tsan: ## check-faults, check-queue and check-run under the thread sanitizer; needs Go
+	$(Q)for part in faults queue run; do \
+		$(MAKE) --no-print-directory SAN=thread check-$$part || exit 1; done
 
 # Against others: Go's own reader, the official OTLP classes, a bare Debian.
 # SHARED_TRACES: a folder of larger traces, outside the repository.
