@@ -85,6 +85,7 @@
 #define MAX_CONFIG_FILE_BYTES ((size_t)1 << 20)
 #define MAX_CONFIG_NODES ((size_t)10000)
 #define MAX_CONFIG_DEPTH 32u
+#define MAX_TRIGGERS ((size_t)256)		  /* rules of one file; config/keys.c says so too */
 #define MAX_CONFIG_PAIRS ((size_t)256)		  /* headers or attributes of one key */
 #define MAX_CONFIG_VALUE_BYTES ((size_t)64 << 10) /* one value */
 #define MAX_CONFIG_BYTES ((size_t)16 << 20)	  /* all memory of one loaded file */

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -190,8 +191,8 @@ static void sources(struct buf *b, const struct run_view *v)
 
 static void triggers(struct buf *b, const struct run_view *v)
 {
-	struct trigger_count *c = mem_alloc(256 * sizeof(*c));
-	size_t n = c ? trigger_counts(v->triggers, c, 256) : 0;
+	struct trigger_count *c = mem_alloc(MAX_TRIGGERS * sizeof(*c));
+	size_t n = c ? trigger_counts(v->triggers, c, MAX_TRIGGERS) : 0;
 
 	head(b, "flightspan_triggers_fired_total", "counter", "How often a trigger fired.");
 	for (size_t i = 0; i < n; i++)
@@ -202,6 +203,11 @@ static void triggers(struct buf *b, const struct run_view *v)
 	for (size_t i = 0; i < n; i++)
 		buf_printf(b, "flightspan_triggers_held_total{trigger=\"%s\"} %" PRIu64 "\n",
 			   c[i].name, c[i].held);
+	head(b, "flightspan_trigger_captures_total", "counter",
+	     "Captures that were made for a trigger, and whose spans are queued.");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "flightspan_trigger_captures_total{trigger=\"%s\"} %" PRIu64 "\n",
+			   c[i].name, c[i].captures);
 	mem_free(c);
 }
 

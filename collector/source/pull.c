@@ -11,7 +11,6 @@
  * again after a pause that doubles, or after Retry-After, until `timeout` since the first attempt
  * is over. Other answers will not change: the capture is given up, told, and counted.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include "base/mem.h"
 #include "collector/source/fetch.h"
 #include "collector/source/gate.h"
+#include "collector/source/kept.h"
 #include "collector/source/listener.h"
 #include "collector/source/source.h"
 #include "collector/source/spool.h"
@@ -29,7 +29,6 @@
 #define SECOND_NS ((uint64_t)1000000000)
 #define FIRST_PAUSE_NS (SECOND_NS / 2)
 #define LONGEST_PAUSE_NS (10 * SECOND_NS)
-#define MAX_PENDING 8u
 #define CHUNK_BYTES 65536u
 
 struct pull {
@@ -39,18 +38,10 @@ struct pull {
 	bool runs, stop;       /* stop: atomic */
 	pthread_mutex_t mutex; /* of what follows */
 	pthread_cond_t changed;
-	struct trigger_request pending[MAX_PENDING]; /* the oldest first */
-	size_t n_pending, n_asked;
-	struct pulled *again; /* what the queue did not take */
-	uint64_t n_lost;
+	struct trigger_request pending[MAX_KEPT]; /* the oldest first */
+	size_t n_pending;
+	struct kept kept;
 	bool failed; /* the last request */
-};
-
-struct pulled {
-	struct capture c;
-	struct pull *p;
-	struct pulled *next;
-	int kept; /* the same file, for another try */
 };
 
 static uint64_t now_ns(void)
@@ -76,102 +67,6 @@ static void wait_until(struct pull *p, uint64_t ns)
 	while (!stopped(p) && !rc)
 		rc = pthread_cond_timedwait(&p->changed, &p->mutex, &t);
 	pthread_mutex_unlock(&p->mutex);
-}
-
-/* ---- captures ---- */
-
-static void given_up(struct pull *p)
-{
-	pthread_mutex_lock(&p->mutex);
-	p->n_lost++;
-	pthread_mutex_unlock(&p->mutex);
-}
-
-/* It is over: counted, and told if it is lost. */
-static void end(struct pulled *x, bool lost, const char *why)
-{
-	struct pull *p = x->p;
-
-	if (lost)
-		source_tell(&p->env, LOG_LEVEL_ERROR, "a capture (%s: %s) is lost: %s",
-			    x->c.trigger, x->c.cause, why);
-	close(x->kept);
-	mem_free(x);
-	pthread_mutex_lock(&p->mutex);
-	p->n_lost += lost;
-	p->n_asked--; /* p may be closed from here on */
-	pthread_mutex_unlock(&p->mutex);
-}
-
-static void done(struct capture *c, enum capture_outcome outcome, const char *why)
-{
-	struct pulled *x = c->arg;
-	struct pull *p = x->p;
-	bool again = false;
-
-	/* The queue's fault, which may pass: our thread waits for room, this one must not. */
-	if (outcome == CAPTURE_LATER) {
-		pthread_mutex_lock(&p->mutex);
-		again = !stopped(p);
-		if (again) {
-			x->next = p->again;
-			p->again = x;
-			pthread_cond_broadcast(&p->changed);
-		}
-		pthread_mutex_unlock(&p->mutex);
-	}
-	if (!again)
-		end(x, outcome != CAPTURE_QUEUED && outcome != CAPTURE_KNOWN, why);
-}
-
-/* Once more with the same bytes. */
-static void put_again(struct pulled *x)
-{
-	int fd = fcntl(x->kept, F_DUPFD_CLOEXEC, 3);
-
-	x->c.fd = fd;
-	if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 &&
-	    inbox_put(x->p->env.inbox, &x->c, &x->p->stop))
-		return;
-	if (fd >= 0)
-		close(fd);
-	end(x, true, stopped(x->p) ? "the program stops" : "too many open files");
-}
-
-/* Takes the file. */
-static enum status hand_over(struct pull *p, const struct trigger_request *r, int fd,
-			     struct err *err)
-{
-	struct pulled *x = mem_zalloc(sizeof(*x));
-	int kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (!x || kept < 0 || lseek(fd, 0, SEEK_SET) != 0) {
-		close(fd);
-		if (kept >= 0)
-			close(kept);
-		mem_free(x);
-		return err_set(err, ST_NOMEM, ERR_NO_OFFSET, "no memory, or no file, for it");
-	}
-	x->p = p;
-	x->kept = kept;
-	x->c = (struct capture){ .fd = fd, .done = done, .arg = x };
-	snprintf(x->c.name, sizeof(x->c.name), "%s", p->set->name);
-	snprintf(x->c.source, sizeof(x->c.source), "%s", p->set->name);
-	snprintf(x->c.trigger, sizeof(x->c.trigger), "%s", r->name);
-	snprintf(x->c.cause, sizeof(x->c.cause), "%s", r->cause);
-	pthread_mutex_lock(&p->mutex);
-	p->n_asked++;
-	pthread_mutex_unlock(&p->mutex);
-	/* Room is taken even when we stop. */
-	if (inbox_offer(p->env.inbox, &x->c) || inbox_put(p->env.inbox, &x->c, &p->stop))
-		return ST_OK;
-	pthread_mutex_lock(&p->mutex);
-	p->n_asked--;
-	pthread_mutex_unlock(&p->mutex);
-	close(fd);
-	close(kept);
-	mem_free(x);
-	return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "the program stops");
 }
 
 /* ---- requests ---- */
@@ -313,13 +208,13 @@ static void serve(struct pull *p, const struct trigger_request *r)
 	else
 		st = fetch_snapshot(p, &fd, &err);
 	if (!st)
-		st = hand_over(p, r, fd, &err);
+		st = kept_add(&p->kept, r, fd, &err);
 	pthread_mutex_lock(&p->mutex);
 	p->failed = st == ST_REMOTE;
+	p->kept.n_lost += st != ST_OK;
 	pthread_mutex_unlock(&p->mutex);
 	if (!st)
 		return;
-	given_up(p);
 	source_tell(&p->env, LOG_LEVEL_ERROR, "trigger %s (%s): no snapshot: %s", r->name, r->cause,
 		    err.msg);
 }
@@ -327,13 +222,11 @@ static void serve(struct pull *p, const struct trigger_request *r)
 /* The next thing to do, with the mutex held, which is let go of meanwhile. */
 static void step(struct pull *p)
 {
-	struct pulled *x = p->again;
 	struct trigger_request r;
 
-	if (x) {
-		p->again = x->next;
+	if (p->kept.waiting) {
 		pthread_mutex_unlock(&p->mutex);
-		put_again(x);
+		(void)kept_retry(&p->kept, true);
 		pthread_mutex_lock(&p->mutex);
 		return;
 	}
@@ -350,8 +243,8 @@ static void *pull_run(void *arg)
 	struct pull *p = arg;
 
 	pthread_mutex_lock(&p->mutex);
-	while (p->n_pending || p->again || !stopped(p)) {
-		if (p->n_pending || p->again)
+	while (p->n_pending || p->kept.waiting || !stopped(p)) {
+		if (p->n_pending || p->kept.waiting)
 			step(p);
 		else
 			pthread_cond_wait(&p->changed, &p->mutex);
@@ -368,13 +261,13 @@ static bool ask(void *source, const struct trigger_request *r)
 	bool room;
 
 	pthread_mutex_lock(&p->mutex);
-	room = p->n_pending < MAX_PENDING;
+	room = p->n_pending + p->kept.n < MAX_KEPT;
 	if (room) {
 		p->pending[p->n_pending] = *r;
 		p->pending[p->n_pending++].rules = NULL;
 		pthread_cond_broadcast(&p->changed);
 	}
-	p->n_lost += !room;
+	p->kept.n_lost += !room;
 	pthread_mutex_unlock(&p->mutex);
 	return room;
 }
@@ -399,7 +292,7 @@ static bool idle(void *source)
 	bool is;
 
 	pthread_mutex_lock(&p->mutex);
-	is = !p->n_asked;
+	is = !p->kept.n;
 	pthread_mutex_unlock(&p->mutex);
 	return is;
 }
@@ -410,8 +303,8 @@ static void status(void *source, struct source_status *out)
 
 	pthread_mutex_lock(&p->mutex);
 	*out = (struct source_status){ .ready = !p->failed,
-				       .waiting = p->n_pending + p->n_asked,
-				       .left_out = p->n_lost };
+				       .waiting = p->n_pending + p->kept.n,
+				       .left_out = p->kept.n_lost };
 	pthread_mutex_unlock(&p->mutex);
 }
 
@@ -439,6 +332,9 @@ static enum status pull_open(void **out, const struct source_settings *set,
 		return err_nomem(err, "a source");
 	p->set = set;
 	p->env = *env;
+	p->kept = (struct kept){
+		.env = &p->env, .stop = &p->stop, .mutex = &p->mutex, .changed = &p->changed
+	};
 	pthread_mutex_init(&p->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -4,8 +4,9 @@
  * Connects to the trace handler of net/http/pprof and reads without end: a flight recorder
  * outside of the program. Each generation that has come whole is packed (a zstd frame) and
  * put into a ring of the last `window`, of at most max_size as packed; its events are what
- * triggers are evaluated on. A capture is the header and the ring as it is when the
- * trigger's delay is over: zstd frames one behind the other, in a file in memory.
+ * triggers are evaluated on. A capture is the header and the ring as it is at the first
+ * generation's end after the trigger's delay, or before the generation that fired would be
+ * dropped: zstd frames one behind the other, in a file beside the queue.
  *
  * One thread, which pulls the bytes. A new connection is a new trace: the ring is empty
  * then. A program that is traced by somebody else answers 500, which is told and tried
@@ -16,7 +17,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -24,6 +24,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "collector/source/fetch.h"
+#include "collector/source/kept.h"
 #include "collector/source/source.h"
 #include "collector/source/spool.h"
 #include "collector/trace/header.h"
@@ -32,7 +33,6 @@
 
 #define SECOND_NS ((uint64_t)1000000000)
 #define MAX_RING 4096u
-#define MAX_PENDING 8u
 #define LEVEL 1 /* of zstd: nobody waits, but it is the traced program's machine */
 
 struct packed {
@@ -59,14 +59,10 @@ struct stream {
 	uint64_t left_out;     /* of the watch */
 	pthread_mutex_t mutex; /* of what follows */
 	bool connected;
-	struct trigger_request pending[MAX_PENDING];
-	size_t n_pending, n_asked;
-	uint64_t n_lost, open_tasks;
-};
-
-struct stream_capture {
-	struct capture c;
-	struct stream *s;
+	struct trigger_request pending[MAX_KEPT];
+	size_t n_pending;
+	struct kept kept;
+	uint64_t open_tasks;
 };
 
 static uint64_t now_ns(void)
@@ -144,28 +140,10 @@ static enum status keep(struct stream *s, uint64_t end, struct err *err)
 		drop_oldest(s);
 	s->ring[(s->first + s->n++) % MAX_RING] = p;
 	s->ring_bytes += p.len;
-	/* What ended before the window began; and one at least stays. */
-	while (s->n > 1 && (s->ring_bytes > s->set->stream.max_bytes ||
-			    p.came_ns - s->ring[s->first].came_ns > s->set->stream.window_ns))
-		drop_oldest(s);
 	return ST_OK;
 }
 
 /* ---- captures ---- */
-
-static void done(struct capture *c, enum capture_outcome outcome, const char *why)
-{
-	struct stream_capture *x = c->arg;
-	struct stream *s = x->s;
-
-	if (outcome != CAPTURE_QUEUED && outcome != CAPTURE_KNOWN)
-		source_tell(&s->env, LOG_LEVEL_ERROR, "a capture (%s) is lost: %s", c->cause, why);
-	pthread_mutex_lock(&s->mutex);
-	s->n_asked--;
-	s->n_lost += outcome != CAPTURE_QUEUED && outcome != CAPTURE_KNOWN;
-	pthread_mutex_unlock(&s->mutex);
-	mem_free(x);
-}
 
 static enum status write_ring(struct stream *s, int fd, struct err *err)
 {
@@ -176,71 +154,85 @@ static enum status write_ring(struct stream *s, int fd, struct err *err)
 
 		st = spool_write(fd, p->bytes, p->len, err);
 	}
-	if (!st && lseek(fd, 0, SEEK_SET) != 0)
-		st = err_errno(err, "cannot read a capture");
 	return st;
 }
 
-/* False: the inbox is full, so later. */
-static bool capture(struct stream *s, const struct trigger_request *r)
+static void capture(struct stream *s, const struct trigger_request *r)
 {
-	struct stream_capture *x = mem_zalloc(sizeof(*x));
 	struct err err = ERR_INIT;
-	int fd = memfd_create("flightspan", MFD_CLOEXEC);
+	int fd = -1;
+	enum status st = spool_open(s->env.spool, &fd, &err);
 
-	if (!x || fd < 0 || write_ring(s, fd, &err)) {
-		source_tell(&s->env, LOG_LEVEL_ERROR, "trigger %s: no capture: %s", r->name,
-			    *err.msg ? err.msg : "out of memory");
-		if (fd >= 0)
+	if (!st) {
+		st = write_ring(s, fd, &err);
+		if (st)
 			close(fd);
-		mem_free(x);
-		return true;
 	}
-	x->s = s;
-	x->c = (struct capture){ .fd = fd, .done = done, .arg = x };
-	snprintf(x->c.name, sizeof(x->c.name), "%s", s->set->name);
-	snprintf(x->c.source, sizeof(x->c.source), "%s", s->set->name);
-	snprintf(x->c.trigger, sizeof(x->c.trigger), "%s", r->name);
-	snprintf(x->c.cause, sizeof(x->c.cause), "%s", r->cause);
+	if (!st)
+		st = kept_add(&s->kept, r, fd, &err);
+	if (!st)
+		return;
+	source_tell(&s->env, LOG_LEVEL_ERROR, "trigger %s (%s): no capture: %s", r->name, r->cause,
+		    err.msg);
 	pthread_mutex_lock(&s->mutex);
-	s->n_asked++;
+	s->kept.n_lost++;
 	pthread_mutex_unlock(&s->mutex);
-	if (inbox_offer(s->env.inbox, &x->c))
-		return true;
-	pthread_mutex_lock(&s->mutex);
-	s->n_asked--;
-	pthread_mutex_unlock(&s->mutex);
-	close(fd);
-	mem_free(x);
-	return false;
 }
 
-/* Those whose delay is over, at a generation's end; `all`: there will be no more. */
-static void serve(struct stream *s, bool all)
+/* Those that it captures now, taken off the list: `due` says which. */
+static void serve(struct stream *s,
+		  bool (*due)(const struct stream *s, const struct trigger_request *r))
 {
 	struct trigger_request r;
 
 	pthread_mutex_lock(&s->mutex);
-	for (size_t i = 0; i < s->n_pending;) {
-		bool due = all || now_ns() - s->pending[i].fired_ns >= s->pending[i].delay_ns;
-		bool taken;
-
-		if (!due || !s->n) {
+	for (size_t i = 0; i < s->n_pending && s->n;) {
+		if (!due(s, &s->pending[i])) {
 			i++;
 			continue;
 		}
 		r = s->pending[i];
-		pthread_mutex_unlock(&s->mutex);
-		taken = capture(s, &r);
-		pthread_mutex_lock(&s->mutex);
-		if (!taken && !all) {
-			i++;
-			continue;
-		}
-		s->n_lost += !taken;
 		s->pending[i] = s->pending[--s->n_pending];
+		pthread_mutex_unlock(&s->mutex);
+		capture(s, &r);
+		pthread_mutex_lock(&s->mutex);
 	}
 	pthread_mutex_unlock(&s->mutex);
+	while (kept_retry(&s->kept, false))
+		;
+}
+
+/* At a generation's end: it has all that came until the delay was over. */
+static bool delay_is_over(const struct stream *s, const struct trigger_request *r)
+{
+	(void)s;
+	return now_ns() - r->fired_ns >= r->delay_ns;
+}
+
+/* The generation in which it fired is the oldest, and about to be dropped. */
+static bool fired_in_the_oldest(const struct stream *s, const struct trigger_request *r)
+{
+	return r->fired_ns < s->ring[(s->first + 1) % MAX_RING].came_ns;
+}
+
+/* What ended before the window began, or is too much; one generation at least stays. */
+static void trim(struct stream *s)
+{
+	uint64_t newest_ns = s->ring[(s->first + s->n - 1) % MAX_RING].came_ns;
+
+	while (s->n > 1 && (s->ring_bytes > s->set->stream.max_bytes ||
+			    newest_ns - s->ring[s->first].came_ns > s->set->stream.window_ns)) {
+		serve(s, fired_in_the_oldest);
+		drop_oldest(s);
+	}
+}
+
+/* There will be no more. */
+static bool always(const struct stream *s, const struct trigger_request *r)
+{
+	(void)s;
+	(void)r;
+	return true;
 }
 
 static bool ask(void *source, const struct trigger_request *r)
@@ -249,12 +241,12 @@ static bool ask(void *source, const struct trigger_request *r)
 	bool room;
 
 	pthread_mutex_lock(&s->mutex);
-	room = s->n_pending < MAX_PENDING && s->connected;
+	room = s->n_pending + s->kept.n < MAX_KEPT && s->connected;
 	if (room) {
 		s->pending[s->n_pending] = *r;
 		s->pending[s->n_pending++].rules = NULL;
 	}
-	s->n_lost += !room;
+	s->kept.n_lost += !room;
 	pthread_mutex_unlock(&s->mutex);
 	return room;
 }
@@ -294,9 +286,12 @@ static enum status follow(struct stream *s, struct err *err)
 		/* A generation is there: it is kept before its events are looked at. */
 		if (ev->kind == EVENT_SYNC && ev->tables) {
 			st = keep(s, reader_bytes(r), err);
+			if (st)
+				break;
+			trim(s);
 			set_connected(s, true);
 			watch_rules(w);
-			serve(s, false);
+			serve(s, delay_is_over);
 			pthread_mutex_lock(&s->mutex);
 			s->open_tasks = watch_open_tasks(w);
 			s->left_out = watch_left_out(w);
@@ -305,7 +300,7 @@ static enum status follow(struct stream *s, struct err *err)
 			watch_event(w, ev);
 		}
 	}
-	serve(s, true);
+	serve(s, always);
 	watch_close(w);
 	reader_close(r);
 	return st;
@@ -350,12 +345,14 @@ static enum status connect_once(struct stream *s, struct err *err)
 	return st;
 }
 
-static void pause_for(const struct stream *s, uint64_t ns)
+static void pause_for(struct stream *s, uint64_t ns)
 {
 	const struct timespec step = { 0, 100000000 };
 
-	for (uint64_t end = now_ns() + ns; now_ns() < end && !stopped(s);)
+	for (uint64_t end = now_ns() + ns; now_ns() < end && !stopped(s);) {
+		(void)kept_retry(&s->kept, false);
 		nanosleep(&step, NULL);
+	}
 }
 
 static void *stream_run(void *arg)
@@ -393,6 +390,7 @@ static void stop(void *source)
 	if (s->runs)
 		pthread_join(s->thread, NULL);
 	s->runs = false;
+	kept_abandon(&s->kept);
 }
 
 static bool idle(void *source)
@@ -401,7 +399,7 @@ static bool idle(void *source)
 	bool is;
 
 	pthread_mutex_lock(&s->mutex);
-	is = !s->n_asked;
+	is = !s->kept.n;
 	pthread_mutex_unlock(&s->mutex);
 	return is;
 }
@@ -412,8 +410,8 @@ static void status(void *source, struct source_status *out)
 
 	pthread_mutex_lock(&s->mutex);
 	*out = (struct source_status){ .ready = s->connected,
-				       .waiting = s->n_pending + s->n_asked,
-				       .left_out = s->n_lost + s->left_out,
+				       .waiting = s->n_pending + s->kept.n,
+				       .left_out = s->kept.n_lost + s->left_out,
 				       .open_tasks = s->open_tasks };
 	pthread_mutex_unlock(&s->mutex);
 }
@@ -440,6 +438,7 @@ static enum status stream_open(void **out, const struct source_settings *set,
 		return err_nomem(err, "a source");
 	s->set = set;
 	s->env = *env;
+	s->kept = (struct kept){ .env = &s->env, .stop = &s->stop, .mutex = &s->mutex };
 	buf_init(&s->fresh, MAX_STREAM_GENERATION);
 	pthread_mutex_init(&s->mutex, NULL);
 	/* Signals are the main thread's. */

@@ -4,19 +4,19 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "collector/trigger/prometheus.h"
 
 #define SECOND_NS ((uint64_t)1000000000)
 #define HOUR_NS (3600 * SECOND_NS)
-#define MAX_RULES 256u
 #define MAX_WAITING 64u
 
 /* What a rule has done. */
 struct past {
 	uint64_t last_ns; /* when it fired; 0: never */
 	uint64_t next_ns; /* `every` is due; `prometheus` is read */
-	uint64_t fired, held;
+	uint64_t fired, held, captures;
 	uint64_t *times; /* a ring of its last max_per_hour */
 	size_t cap;
 };
@@ -30,7 +30,7 @@ struct trigger_set {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	struct trigger_rules *rules;
-	struct past past[MAX_RULES];
+	struct past past[MAX_TRIGGERS];
 	struct trigger_request waiting[MAX_WAITING];
 	size_t first, n;
 };
@@ -139,6 +139,14 @@ void trigger_signal(struct trigger_set *t, enum setting_signal number)
 	pthread_mutex_unlock(&t->mutex);
 }
 
+void trigger_count_capture(struct trigger_set *t, const char *name)
+{
+	pthread_mutex_lock(&t->mutex);
+	for (size_t i = 0; t->rules && i < t->rules->n; i++)
+		t->past[i].captures += !strcmp(t->rules->ptr[i].name, name);
+	pthread_mutex_unlock(&t->mutex);
+}
+
 void trigger_tick(struct trigger_set *t)
 {
 	uint64_t now = now_ns();
@@ -180,6 +188,7 @@ size_t trigger_counts(struct trigger_set *t, struct trigger_count *out, size_t m
 	for (; t->rules && n < t->rules->n && n < max; n++) {
 		out[n].fired = t->past[n].fired;
 		out[n].held = t->past[n].held;
+		out[n].captures = t->past[n].captures;
 		snprintf(out[n].name, sizeof(out[n].name), "%s", t->rules->ptr[n].name);
 	}
 	pthread_mutex_unlock(&t->mutex);
@@ -189,7 +198,7 @@ size_t trigger_counts(struct trigger_set *t, struct trigger_count *out, size_t m
 /* Under the mutex: which metric is to be read next, and when. */
 static size_t next_metric(struct trigger_set *t, uint64_t *when)
 {
-	size_t best = MAX_RULES;
+	size_t best = MAX_TRIGGERS;
 
 	*when = UINT64_MAX;
 	for (size_t i = 0; t->rules && i < t->rules->n; i++) {
@@ -231,7 +240,7 @@ static void *read_metrics(void *arg)
 		size_t i = next_metric(t, &when);
 		struct timespec until = { (time_t)(when / SECOND_NS), (long)(when % SECOND_NS) };
 
-		if (i == MAX_RULES) {
+		if (i == MAX_TRIGGERS) {
 			pthread_cond_wait(&t->changed, &t->mutex);
 		} else if (when > now) {
 			pthread_cond_timedwait(&t->changed, &t->mutex, &until);
@@ -282,7 +291,7 @@ void trigger_close(struct trigger_set *t)
 	while (trigger_next(t, &r))
 		trigger_unref(r.rules);
 	trigger_unref(t->rules);
-	for (size_t i = 0; i < MAX_RULES; i++)
+	for (size_t i = 0; i < MAX_TRIGGERS; i++)
 		mem_free(t->past[i].times);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->mutex);
@@ -312,7 +321,7 @@ static void exchange(struct trigger_set *t, struct trigger_rules *fresh)
 
 	for (size_t i = 0; i < fresh->n && past; i++)
 		past[i] = inherit(t, &fresh->ptr[i], now);
-	for (size_t i = 0; i < MAX_RULES; i++)
+	for (size_t i = 0; i < MAX_TRIGGERS; i++)
 		mem_free(t->past[i].times);
 	memset(t->past, 0, sizeof(t->past));
 	if (past)

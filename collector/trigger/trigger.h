@@ -49,6 +49,9 @@ void trigger_signal(struct trigger_set *t, enum setting_signal number);
 /* Look at the schedule; about once a second. */
 void trigger_tick(struct trigger_set *t);
 
+/* A capture for the rule of this name is in the queue. */
+void trigger_count_capture(struct trigger_set *t, const char *name);
+
 /* A trigger that fired. */
 struct trigger_request {
 	char name[80], cause[256];
@@ -63,6 +66,7 @@ bool trigger_next(struct trigger_set *t, struct trigger_request *out);
 struct trigger_count {
 	char name[80];
 	uint64_t fired, held; /* held back by cooldown or max_per_hour */
+	uint64_t captures;    /* made for it, and their spans are in the queue */
 };
 /* Those of the rules now; returns how many of at most `max`. */
 size_t trigger_counts(struct trigger_set *t, struct trigger_count *out, size_t max);

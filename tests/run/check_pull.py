@@ -266,15 +266,14 @@ def queue_fails():
         return f"SKIP check-run: A QUEUE THAT FAILS IS NOT TESTED: needs {SHIM.name}"
     p, r = Scripted((200, {}, snapshot())), Receiver()
     s = Sidecar(PROGRAM, "queue-fails", r)
-    fault = s.dir / "fault"
-    s.env.update(LD_PRELOAD=str(SHIM), SHIM_PATH=f"{s.dir}/queue.db", SHIM_FAULT=str(fault))
+    s.fault_by(SHIM)
     port = free_port()
     s.configure(
         f'{s.directory()}\n- {{ name: recorder, pull: {{ url: "{p.url}" }} }}',
         f'admin: {{ listen: "127.0.0.1:{port}" }}\ntriggers: [ {HAND} ]',
     )
     s.start()
-    fault.write_text("5 ws")  # EIO
+    s.fault.write_text("5 ws")  # EIO
     s.process.send_signal(signal.SIGUSR1)
     s.wait_log("recorder: recorder: ")
     # Many more than the inbox holds: what comes back to it finds no room.
@@ -284,7 +283,7 @@ def queue_fails():
         os.rename(path, s.inbox / path.name)
     told = s.logged().count("tried again")
     wait_for(lambda: s.logged().count("tried again") > told + 5, lambda: s.logged()[-600:])
-    fault.unlink()
+    s.fault.unlink()
 
     def queued():
         return [c["source"] for c in json.loads(get(port, "/captures")[1]) if c["outcome"] == "queued"]

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """check_stream.py PROGRAM ASM: live streams and triggers, on a real Go program; needs Go."""
+import pathlib
 import re
 import signal
 import sys
+import time
 import urllib.request
 
 from stream import *
 
 tests = Tests("check-run stream")
 PROGRAM, ASM = sys.argv[1], sys.argv[2]
+SHIM = pathlib.Path(PROGRAM).resolve().with_name("shim.so")
 build()
 
 
@@ -75,6 +78,35 @@ def another_tracer():
     wait_for(r.seen, lambda: f"spans: {s.logged()[-500:]}")
     s.stop()
     p.end()
+
+
+@tests
+def queue_fails():
+    """A capture is of its moment, although the queue takes it only later: the window is over then."""
+    if not SHIM.exists():
+        return f"SKIP check-run: A STREAM'S QUEUE THAT FAILS IS NOT TESTED: needs {SHIM.name}"
+    rules = "- { name: hand, signal: USR2, delay: 0, cooldown: 0, max_per_hour: 1000 }\n"
+    live = Live(PROGRAM, "stream-fails", rules + MARK, "window: 2s", shim=SHIM)
+    live.p.do("early")
+    live.mark()
+    live.s.fault.write_text("5 ws")  # EIO
+    # More than it may keep: what is over is refused, and the ring goes on.
+    for _ in range(12):
+        need(admin(live.port, "/trigger/hand", "POST")[0] == 202, "POST")
+    live.s.wait_log("source live has nothing to capture now")
+    live.s.wait_log("tried again")
+    began = time.monotonic()
+    wait_for(lambda: time.monotonic() > began + 4, "the window to be over")
+    live.s.fault.unlink()
+    queued = lambda: [c for c in live.captures() if c["outcome"] in ("queued", "known")]
+    wait_for(lambda: len(queued()) == 8, lambda: f"{live.captures()} {live.s.logged()[-600:]}")
+    live.sent()
+    need(live.has_task("early"), "what the capture was made for is not in it")
+    need("is lost" not in live.s.logged(), live.s.logged()[-600:])
+    n = live.count("flightspan_trigger_captures_total", "hand")
+    need(n == len([c for c in queued() if c["outcome"] == "queued"]), f"{n} captures of the trigger; {queued()}")
+    live.end()
+    return f"{n} of 12 queued"
 
 
 tests.run()

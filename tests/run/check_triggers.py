@@ -201,4 +201,19 @@ def ring_size():
     need(not early_and_late("small-ring", "window: 1h, max_size: 1MiB", noise), "over max_size, and still there")
 
 
+@tests
+def ring_keeps_what_fired():
+    """A generation in which a trigger fired is captured before max_size drops it, whatever the delay."""
+    rules = "- { name: later, log: { category: error }, delay: 1h, cooldown: 1h }\n"
+    live = Live(PROGRAM, "keeps", rules + MARK, "window: 1h, max_size: 1MiB")
+    live.p.do("log")
+    live.mark()
+    need(live.fired().get("later") == 1 and not live.captures(), f"{live.captures()}")
+    live.p.do("noise")
+    live.next_capture(0)
+    need(live.has_task("log"), "what fired is not in its capture")
+    need(live.count("flightspan_trigger_captures_total", "later") == 1, "captures of the trigger")
+    live.end()
+
+
 tests.run()

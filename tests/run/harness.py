@@ -200,6 +200,11 @@ class Sidecar:
             text += 'admin: { listen: "" }\n'
         self.config.write_text(text + extra + "\n")
 
+    def fault_by(self, shim):
+        """Calls on its queue's files fail while self.fault holds "ERRNO WHERE"."""
+        self.fault = self.dir / "fault"
+        self.env.update(LD_PRELOAD=str(shim), SHIM_PATH=f"{self.dir}/queue.db", SHIM_FAULT=str(self.fault))
+
     def start(self, wait=True):
         self.mark = self.log.stat().st_size if self.log.exists() else 0
         user = None if self.prefix else self.user  # a prefix sees to that itself

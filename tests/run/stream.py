@@ -55,9 +55,11 @@ def admin(port, path, method="GET"):
 class Live:
     """A program, the sidecar that reads its stream, and a receiver."""
 
-    def __init__(self, program, name, rules, stream="window: 10s", path="/debug/pprof/trace"):
+    def __init__(self, program, name, rules, stream="window: 10s", path="/debug/pprof/trace", shim=None):
         self.p, self.r = Program(), Receiver()
         self.s = Sidecar(program, name, self.r)
+        if shim:
+            self.s.fault_by(shim)
         self.port = free_port()
         self.s.configure(
             f'- {{ name: live, stream: {{ url: "{self.p.url}{path}", {stream} }} }}\n'
@@ -80,9 +82,13 @@ class Live:
         rows = re.findall(r'flightspan_triggers_fired_total\{trigger="([^"]*)"\} (\d+)', text)
         return {name: int(n) for name, n in rows if n != "0"}
 
-    def held(self, name):
+    def count(self, metric, name):
+        """A metric of a trigger."""
         text = admin(self.port, "/metrics")[1]
-        return int(re.search(rf'flightspan_triggers_held_total\{{trigger="{name}"\}} (\d+)', text)[1])
+        return int(re.search(rf'{metric}\{{trigger="{name}"\}} (\d+)', text)[1])
+
+    def held(self, name):
+        return self.count("flightspan_triggers_held_total", name)
 
     def mark(self):
         """All that the program has done until now has been looked at by the triggers."""
@@ -112,7 +118,7 @@ class Live:
     def sent(self):
         """Wait until what is captured has arrived."""
         wait_for(
-            lambda: len(self.r.seen()) >= sum(c["spans"] for c in self.captures()),
+            lambda: len(self.r.seen()) >= sum(c["spans"] for c in self.captures() if c["outcome"] == "queued"),
             lambda: f"spans of {self.captures()}: {self.s.logged()[-600:]}",
         )
 
