@@ -113,9 +113,9 @@ $(foreach f,$(FUZZ),$(eval $(call program,fuzz_$(f),tests/fuzz/fuzz_$(f).c $(TES
 $(foreach f,$(FUZZ),$(eval $(call program,replay_$(f),tests/fuzz/fuzz_$(f).c tests/fuzz/replay.c \
 	$(TEST_SRC))))
 
-$(B)/shim.so: tests/shim/shim.c $(B)/flags
+$(B)/shim.so: $(wildcard tests/shim/*.c) $(B)/flags
 	$(call say,LINK,$@)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $< -ldl
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $(filter %.c,$^) -ldl
 
 # A scripted receiver, if Go is new enough; without it the tests that need it say SKIP.
 OTLP_SERVER := build/otlp-server

@@ -93,19 +93,30 @@ static void done(struct capture *c, enum capture_outcome outcome, const char *wh
 
 /* ---- one file ---- */
 
-/* Does it begin as a trace does, whatever it is packed in? *fd is at its start again. */
-static bool is_snapshot(int fd)
+/*
+ * Does it begin as a trace does, whatever it is packed in? *fd is at its start again. ST_NOMEM and
+ * ST_IO: nobody knows yet.
+ */
+static enum status look_inside(int fd, bool *is, struct err *err)
 {
-	struct err ignored = ERR_INIT;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	struct file_source *f = copy < 0 ? NULL : file_source_open_fd(copy, &ignored);
+	struct file_source *f = copy < 0 ? NULL : file_source_open_fd(copy, err);
 	struct slice head = { 0 };
-	bool is = false;
+	enum status st;
 
-	if (f && !file_source_peek(f, &head, &ignored))
-		is = head.len >= 5 && !memcmp(head.ptr, "go 1.", 5);
+	*is = false;
+	if (copy < 0)
+		return err_errno(err, "cannot look into it");
+	if (!f)
+		return err->code;
+	st = file_source_peek(f, &head, err);
+	if (!st)
+		*is = head.len >= 5 && !memcmp(head.ptr, "go 1.", 5);
 	file_source_close(f);
-	return lseek(fd, 0, SEEK_SET) == 0 && is;
+	if (lseek(fd, 0, SEEK_SET) != 0)
+		return err_errno(err, "cannot look into it");
+	/* Packed by somebody else, or damaged: no trace. */
+	return st == ST_NOMEM || st == ST_IO ? st : ST_OK;
 }
 
 static struct ticket *new_ticket(struct directory *d, const struct file *f, int fd)
@@ -176,7 +187,38 @@ static bool ask(struct directory *d, struct file *f, int fd)
 	return false;
 }
 
-/* It is its turn: open it, and see whether it is a snapshot, and still the same. */
+static void deny(struct directory *d, struct file *f, const char *why)
+{
+	source_tell(&d->env, LOG_LEVEL_WARN,
+		    "%s/%s: %s; tried again every 10 s and when that changes",
+		    d->set->directory.path, f->name, why);
+	set_state(d, f, FILE_DENIED);
+}
+
+/* Into the inbox with it, if it is a snapshot. */
+static void hand_in(struct directory *d, struct file *f, int fd)
+{
+	struct err err = ERR_INIT;
+	bool is;
+	enum status st = look_inside(fd, &is, &err);
+
+	if (!st && is) {
+		ask(d, f, fd);
+		return;
+	}
+	close(fd);
+	if (st == ST_IO) {
+		deny(d, f, err.msg);
+	} else if (st) {
+		put_off(f, DIRECTORY_SECOND_NS);
+	} else {
+		set_state(d, f, FILE_FOREIGN);
+		source_tell(&d->env, LOG_LEVEL_DEBUG, "%s/%s: no Go execution trace, left alone",
+			    d->set->directory.path, f->name);
+	}
+}
+
+/* It is its turn: open it, and see whether it is still the same. */
 static void consider(struct directory *d, struct file *f)
 {
 	int fd = openat(d->dir, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -184,14 +226,10 @@ static void consider(struct directory *d, struct file *f)
 	struct stat s;
 
 	if (fd < 0) {
-		if (errno == EACCES || errno == EPERM) {
-			source_tell(&d->env, LOG_LEVEL_WARN,
-				    "%s/%s: %s; tried again every 10 s and when that changes",
-				    d->set->directory.path, f->name, strerror(errno));
-			set_state(d, f, FILE_DENIED);
-		} else {
+		if (errno == EACCES || errno == EPERM)
+			deny(d, f, strerror(errno));
+		else
 			put_off(f, DIRECTORY_SECOND_NS);
-		}
 		return;
 	}
 	if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
@@ -211,13 +249,8 @@ static void consider(struct directory *d, struct file *f)
 			d->next_scan_ns = 0;
 		}
 		close(fd);
-	} else if (!is_snapshot(fd)) {
-		set_state(d, f, FILE_FOREIGN);
-		source_tell(&d->env, LOG_LEVEL_DEBUG, "%s/%s: no Go execution trace, left alone",
-			    d->set->directory.path, f->name);
-		close(fd);
 	} else {
-		ask(d, f, fd);
+		hand_in(d, f, fd);
 	}
 }
 
@@ -259,6 +292,8 @@ uint64_t directory_hand_over(struct directory *d)
 		else if (!mem_grow((void **)&due, &cap, n + 1, sizeof(struct file *),
 				   MAX_DIRECTORY_FILES, "files", &err))
 			due[n++] = f;
+		else
+			next = now + DIRECTORY_SECOND_NS;
 	}
 	pthread_mutex_unlock(&d->mutex);
 	if (n)
