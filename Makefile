@@ -213,7 +213,7 @@ check-json: $(B)/emit_spans $(B)/flightspan ## our OTLP files through the offici
 check-context: $(B)/flightspan ## tasks in the application's traces, and captures that overlap, live; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/context/run.sh $<
 
-check-e2e: $(B)/flightspan ## spans through a real OpenTelemetry Collector and back; needs Go
+check-e2e: $(addprefix $(B)/,flightspan asm) ## spans through a real OpenTelemetry Collector and back; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
 
 # TEST=Poison: one fault.

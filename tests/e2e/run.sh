@@ -439,4 +439,5 @@ else
 	echo "SKIP check-e2e: no shared traces, SHARED_TRACES=$shared"
 fi
 echo "check-e2e: $((cases - failed)) of $cases cases ok"
+timeout 400 python3 tests/run/collector.py "$flightspan" "${flightspan%/*}/asm" "$bin/otelcol" || failed=1
 [ $failed = 0 ]

@@ -112,6 +112,17 @@ def digests(request):
         yield ids[1].hex(), ids[2].hex(), hashlib.sha256(span).hexdigest()
 
 
+def requests(data):
+    """Those of a file, each behind its length in four bytes; the last one may still be written."""
+    at = 0
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if at + 4 + size > len(data):
+            return
+        yield data[at + 4 : at + 4 + size]
+        at += 4 + size
+
+
 class Receiver:
     """OTLP/HTTP on loopback. `spans` holds what it has acknowledged."""
 
@@ -276,12 +287,7 @@ def expected(program, paths):
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    data = out.read_bytes()
-    spans, at = set(), 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        spans |= set(digests(data[at + 4 : at + 4 + size]))
-        at += 4 + size
+    spans = {span for request in requests(out.read_bytes()) for span in digests(request)}
     need(spans, "nothing is expected: no test")
     return spans
 
