@@ -290,7 +290,7 @@ static int convert_all(int n, char **files, struct plan *p, const struct options
 	metrics_out_close(p->metrics);
 	output_close(out);
 	if (send) {
-		good &= send_finish(send);
+		good &= send_finish(send, false);
 		if (!o->quiet)
 			send_report(send, stdout);
 	}

@@ -429,7 +429,7 @@ bool run_finish(struct run *r)
 		return false;
 	send_stop(r->send);
 	/* What stays queued is safe, and nobody's failure. */
-	good = send_finish(r->send);
+	good = send_finish(r->send, true);
 	log_set_repeats(0, 0);
 	log_counts(r);
 	send_log_report(r->send);

@@ -244,7 +244,7 @@ bool send_given_up(const struct send *s)
 }
 
 /* What went wrong at one destination, if anything; false if something did. */
-static bool judge(const struct send *s, size_t i)
+static bool judge(const struct send *s, size_t i, bool may_wait)
 {
 	const struct sender_stats *stats = &s->status[i].stats;
 	const struct queue_counts *c = &s->after[i];
@@ -263,10 +263,10 @@ static bool judge(const struct send *s, size_t i)
 	if (c->queued && s->path)
 		log_warn("%" PRIu64 " spans for %s stay queued in %s", c->queued,
 			 s->targets[i].shown, s->path);
-	return good && !c->queued;
+	return good && (!c->queued || (may_wait && s->path));
 }
 
-bool send_finish(struct send *s)
+bool send_finish(struct send *s, bool may_wait)
 {
 	bool good = true;
 
@@ -281,7 +281,7 @@ bool send_finish(struct send *s)
 			log_error("%s", err.msg);
 			good = false;
 		}
-		good &= judge(s, i);
+		good &= judge(s, i, may_wait);
 	}
 	return good;
 }

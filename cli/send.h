@@ -44,9 +44,10 @@ bool send_given_up(const struct send *s);
 /*
  * Wait until all that was committed is taken, given up, or the program is asked to
  * stop; then send on for the flush time at most, and end the threads. True if all
- * of it was acknowledged; else there is an error line per destination.
+ * of it was acknowledged; else there is an error line per destination. `may_wait`: what
+ * stays in a queue on disk is no failure.
  */
-bool send_finish(struct send *s);
+bool send_finish(struct send *s, bool may_wait);
 
 /* After send_finish(): who got how many, and where every span is; to a file, or logged. */
 void send_report(const struct send *s, FILE *out);
