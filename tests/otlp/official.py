@@ -1,4 +1,4 @@
-"""The official OTLP packages from PyPI, in a venv under build/.
+"""Official packages from PyPI, in a venv under build/: those of OTLP, or others.
 
 A check calls enter() first and imports the packages afterwards. Without them
 the check says SKIP in one line, or fails when CI=true.
@@ -20,10 +20,10 @@ def skip(why):
     sys.exit(0)
 
 
-def install(python):
+def install(python, packages):
     commands = [
         [sys.executable, "-m", "venv", VENV],
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES],
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],
     ]
     for command in commands:
         done = subprocess.run(command, capture_output=True, check=False)
@@ -31,14 +31,14 @@ def install(python):
             skip("the official packages cannot be installed from PyPI")
 
 
-def enter():
+def enter(packages=tuple(PACKAGES), name="otlp"):
     """Install once, and go on as the same program inside the venv."""
     python = os.path.join(VENV, "bin", "python")
-    mark = os.path.join(VENV, "otlp-ready")
+    mark = os.path.join(VENV, name + "-ready")
     if sys.prefix == VENV:
         return
     if not os.path.exists(mark):
-        install(python)
+        install(python, packages)
         with open(mark, "w", encoding="ascii"):
             pass
     os.execv(python, [python, *sys.argv])
