@@ -1,7 +1,8 @@
 /*
  * Links between the capture's trace and the traces of tasks, both ways.
  *
- * The capture's root links to the longest tasks. Nothing is added to their spans, which
+ * The capture's root links to the request that it is about, if a sender says so, and to the longest
+ * tasks. Nothing is added to their spans, which
  * are the same in every capture: the way back is a span of no length below each, whose
  * id depends on the capture. Both are made when all else is sent, so that the number
  * is limited and the capture's id is final.
@@ -23,6 +24,16 @@ static void insert(struct mapper *m, const struct capture_link *link)
 	m->linked[at] = *link;
 }
 
+static void keep_longest(struct mapper *m, const struct capture_link *link)
+{
+	if (m->n_linked == m->opt.links_per_span) {
+		m->n_unlinked++;
+		if (!m->n_linked || link->length <= m->linked[m->n_linked - 1].length)
+			return;
+	}
+	insert(m, link);
+}
+
 void capture_note(struct mapper *m, const struct trace *t)
 {
 	const struct node *n = t->n_nodes ? t->nodes[0] : NULL;
@@ -33,14 +44,22 @@ void capture_note(struct mapper *m, const struct trace *t)
 	link = (struct capture_link){ .length = n->end - n->start,
 				      .start_unix_ns = wall_time(n, n->start),
 				      .recorded = clock_of(n)->recorded };
-	if (m->n_linked == m->opt.links_per_span) {
-		m->n_unlinked++;
-		if (!m->n_linked || link.length <= m->linked[m->n_linked - 1].length)
-			return;
-	}
 	memcpy(link.trace_id, trace_id_of(n), TRACE_ID_BYTES);
 	memcpy(link.span_id, n->span_id, SPAN_ID_BYTES);
-	insert(m, &link);
+	keep_longest(m, &link);
+}
+
+/* The request that a sender says the capture is about comes before every task. */
+static void note_request(struct mapper *m)
+{
+	struct capture_link link = { .length = INT64_MAX, .foreign = true };
+	struct context c;
+
+	if (!context_parse(m->opt.request, &c))
+		return;
+	memcpy(link.trace_id, c.trace_id, TRACE_ID_BYTES);
+	memcpy(link.span_id, c.span_id, SPAN_ID_BYTES);
+	keep_longest(m, &link);
 }
 
 static int by_start(const void *a, const void *b)
@@ -89,6 +108,7 @@ enum status capture_send(struct mapper *m, struct err *err)
 	bool sent;
 	enum status st;
 
+	note_request(m);
 	if (m->n_linked)
 		qsort(m->linked, m->n_linked, sizeof(*m->linked), by_start);
 	node_identify(m, root);
@@ -101,7 +121,10 @@ enum status capture_send(struct mapper *m, struct err *err)
 	st = trace_unhold(m, t, err);
 	m->capture = NULL;
 	m->capture_root = NULL;
-	for (size_t i = 0; !st && !sent && i < m->n_linked; i++)
-		st = emit_back(m, &m->linked[i], &link, &key, err);
+	for (size_t i = 0; !st && !sent && i < m->n_linked; i++) {
+		/* Nothing is added to a trace of which nothing is in here. */
+		if (!m->linked[i].foreign)
+			st = emit_back(m, &m->linked[i], &link, &key, err);
+	}
 	return st;
 }

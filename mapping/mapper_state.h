@@ -227,6 +227,7 @@ struct capture_link {
 	uint64_t start_unix_ns;
 	uint8_t trace_id[TRACE_ID_BYTES], span_id[SPAN_ID_BYTES];
 	bool recorded; /* its clock */
+	bool foreign;  /* not of a task here: the request that the capture is about */
 };
 
 /* Time and how often. */

@@ -187,6 +187,9 @@ def reasons():
     wait_for(r.seen, "spans")
     for text in ("checkout took 2.1 s", "a-name", parent, "flightspan.capture.cause"):
         need(attributes(r, text), f"{text} is not in the spans")
+    links = [v for b in r.raw for span in spans(b) for n, v in fields(span) if n == 13]
+    about = {1: bytes.fromhex(parent[3:35]), 2: bytes.fromhex(parent[36:52])}
+    need(sum(about.items() <= dict(fields(v)).items() for v in links) == 1, "one link to the slow request")
     last = json.loads(ask(admin, path="/captures")[2])[0]
     need(last["cause"] == "checkout took 2.1 s" and last["name"] == "a-name", f"{last}")
     s.stop()
