@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -39,9 +40,32 @@ void db_close(struct queue *q)
 	q->db = NULL;
 }
 
+/*
+ * SQLite's temporary files, which a large commit needs, lie beside the queue: no other folder may
+ * be written to, or even be there (decision 090). One setting for the process, which has one queue.
+ */
+static void keep_temporary_beside(const char *path)
+{
+	static char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	char beside[PATH_MAX] = ".";
+
+	if (!strcmp(path, ":memory:"))
+		return;
+	if (slash)
+		snprintf(beside, sizeof(beside), "%.*s", slash == path ? 1 : (int)(slash - path),
+			 path);
+	if (strcmp(folder, beside) != 0)
+		memcpy(folder, beside, sizeof(folder));
+	sqlite3_temp_directory = folder;
+}
+
 enum status db_open_file(sqlite3 **db, const char *path, int flags, struct err *err)
 {
-	int rc = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc;
+
+	keep_temporary_beside(path);
+	rc = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (!rc)
 		rc = sqlite3_extended_result_codes(*db, 1);

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-from harness import PATIENCE, WORK, Receiver, Sidecar, Tests, clocked_traces, expected, need, same, wait_for
+from harness import PATIENCE, TOP, WORK, Receiver, Sidecar, Tests, clocked_traces, expected, need, same, wait_for
 
 PROGRAM = sys.argv[1]
 tests = Tests("check-run restrict")
@@ -53,6 +53,25 @@ def nothing_outside():
         else:
             wait_for(lambda: target.exists() and not s.files(), "the spans elsewhere")
         need(s.stop() == 0, "exit status")
+    return None
+
+
+@tests
+def large_commits():
+    """What SQLite cannot keep in memory, for a capture of many spans to three exporters, lies beside the queue."""
+    r = Receiver()
+    s = Sidecar(PROGRAM, "large", r)
+    one = f'{{ name: sink, otlp: {{ endpoint: "{r.url}" }} }}'
+    text = s.config.read_text()
+    need(one in text, "the exporter")
+    s.config.write_text(text.replace(one, f"{one}, {one.replace('sink', 'two')}, {one.replace('sink', 'three')}"))
+    if not with_landlock(s):
+        return SKIP
+    demo = TOP / "deploy/example/demo.trace.zst"
+    s.put(demo)
+    wait_for(lambda: not s.files(), lambda: s.logged()[-500:])
+    same(r, expected(PROGRAM, [demo]), "a large capture")
+    need(s.stop() == 0 and "tried again" not in s.logged(), s.logged()[-500:])
     return None
 
 
