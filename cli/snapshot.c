@@ -44,6 +44,7 @@ enum status snapshot_place(int fd, struct queue_snapshot *out, struct err *err)
 	out->inode = s.st_ino;
 	out->size = (uint64_t)s.st_size;
 	out->mtime_ns = s.st_mtim.tv_sec * (int64_t)1000000000 + s.st_mtim.tv_nsec;
+	out->ctime_s = s.st_ctim.tv_sec;
 	return ST_OK;
 }
 

@@ -84,6 +84,7 @@ struct queue_entry;
 struct queue_snapshot {
 	uint64_t device, inode, size;
 	int64_t mtime_ns;
+	int64_t ctime_s;  /* when its inode changed, Unix seconds; not stored */
 	uint64_t hash[2]; /* of its bytes: XXH3, 128 bits */
 };
 
@@ -117,7 +118,10 @@ void queue_abort(struct queue_entry *e);
 MUST_CHECK enum status queue_snapshot_done(struct queue *q, const struct queue_snapshot *s,
 					   bool *done, struct err *err);
 
-/* The same by device, inode, size and time alone: for a file whose bytes need no look. */
+/*
+ * The same by device, inode, size and time alone: for a file whose bytes need no look. One whose
+ * inode changed in the second in which it was done, or later, may be another file with its number.
+ */
 MUST_CHECK enum status queue_file_done(struct queue *q, const struct queue_snapshot *s, bool *done,
 				       struct err *err);
 

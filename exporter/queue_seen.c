@@ -30,8 +30,8 @@ enum status queue_file_done(struct queue *q, const struct queue_snapshot *s, boo
 
 	if (st)
 		return st;
-	rc = db_step(q, SQL_FILE_FIND, err, "iiii", (int64_t)s->device, (int64_t)s->inode,
-		     (int64_t)s->size, s->mtime_ns);
+	rc = db_step(q, SQL_FILE_FIND, err, "iiiii", (int64_t)s->device, (int64_t)s->inode,
+		     (int64_t)s->size, s->mtime_ns, s->ctime_s);
 	return find(q, SQL_FILE_FIND, rc, done, err);
 }
 

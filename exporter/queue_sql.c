@@ -33,7 +33,7 @@ static const char *const sql[N_QUEUE_STMTS] = {
 				" ORDER BY done_s DESC LIMIT -1 OFFSET ?1)",
 	[SQL_SNAPSHOT_FIND] = "SELECT 1 FROM snapshots WHERE hash = ?1",
 	[SQL_FILE_FIND] = "SELECT 1 FROM snapshots WHERE device = ?1 AND inode = ?2 AND size = ?3"
-			  " AND mtime_ns = ?4",
+			  " AND mtime_ns = ?4 AND done_s > ?5",
 	[SQL_ID_ADD] = "INSERT OR REPLACE INTO ids VALUES (?1, ?2)",
 	[SQL_ID_EXPIRE] = "DELETE FROM ids WHERE sent_s < ?1",
 	[SQL_ID_CAP] = "DELETE FROM ids WHERE id IN (SELECT id FROM ids"

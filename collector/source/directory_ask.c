@@ -55,7 +55,8 @@ static void settle_fate(struct ticket *t, enum capture_outcome outcome, bool gon
 	f->state = FILE_DONE;
 	if (outcome == CAPTURE_BAD)
 		f->state = FILE_BAD;
-	if (gone)
+	/* Its number may be that of a new file by now. */
+	if (gone && folder_same(&f->is, &t->is))
 		return;
 	if (outcome == CAPTURE_CHANGED || outcome == CAPTURE_LATER ||
 	    !folder_same(&f->is, &t->is)) {

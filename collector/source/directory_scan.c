@@ -132,14 +132,15 @@ static void note(struct directory *d, const char *name, const struct stat *s, bo
 		if (wall.tv_sec * (int64_t)DIRECTORY_SECOND_NS + wall.tv_nsec - is.mtime_ns >
 		    (int64_t)d->set->directory.settle_ns)
 			f->complete = true;
+	} else if (f->state == FILE_DENIED) {
+		f->is = is;
+		f->state = FILE_WAITING;
 	} else if (!folder_same(&f->is, &is)) {
 		f->is = is;
 		f->since_ns = now;
 		f->complete = false;
 		if (f->state != FILE_ASKED)
 			f->state = FILE_WAITING;
-	} else if (f->state == FILE_DENIED) {
-		f->state = FILE_WAITING;
 	}
 	f->seen = d->scan;
 	f->complete |= complete;

@@ -16,19 +16,29 @@
 /* How many other names are tried when one is taken. */
 #define MAX_NAMES 10000u
 
+static int64_t ns_of(const struct timespec *t)
+{
+	return t->tv_sec * (int64_t)1000000000 + t->tv_nsec;
+}
+
 struct folder_file folder_file_of(const struct stat *s)
 {
 	return (struct folder_file){ .device = s->st_dev,
 				     .inode = s->st_ino,
 				     .size = (uint64_t)s->st_size,
-				     .mtime_ns = s->st_mtim.tv_sec * (int64_t)1000000000 +
-						 s->st_mtim.tv_nsec };
+				     .mtime_ns = ns_of(&s->st_mtim),
+				     .ctime_ns = ns_of(&s->st_ctim) };
+}
+
+static bool same_content(const struct folder_file *a, const struct folder_file *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->mtime_ns == b->mtime_ns;
 }
 
 bool folder_same(const struct folder_file *a, const struct folder_file *b)
 {
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->mtime_ns == b->mtime_ns;
+	return same_content(a, b) && a->ctime_ns == b->ctime_ns;
 }
 
 bool folder_is_still(int dir, const char *name, const struct folder_file *f)
@@ -39,7 +49,7 @@ bool folder_is_still(int dir, const char *name, const struct folder_file *f)
 	if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW))
 		return false;
 	now = folder_file_of(&s);
-	return folder_same(&now, f);
+	return same_content(&now, f);
 }
 
 /* Give it a name that nobody else uses, and make sure that it is the file meant. */
@@ -72,7 +82,7 @@ enum status folder_remove(int dir, const char *name, const struct folder_file *f
 	return unlinkat(dir, taken, 0) ? err_errno(err, "cannot remove it") : ST_OK;
 }
 
-struct kept {
+struct listed {
 	int64_t mtime_ns;
 	uint64_t size;
 	char name[NAME_MAX + 1];
@@ -80,12 +90,12 @@ struct kept {
 
 static int older(const void *a, const void *b)
 {
-	const struct kept *x = a, *y = b;
+	const struct listed *x = a, *y = b;
 
 	return x->mtime_ns < y->mtime_ns ? -1 : x->mtime_ns > y->mtime_ns;
 }
 
-static enum status list(DIR *d, struct kept **out, size_t *n, uint64_t *total, struct err *err)
+static enum status list(DIR *d, struct listed **out, size_t *n, uint64_t *total, struct err *err)
 {
 	const struct dirent *e;
 	size_t cap = 0;
@@ -111,7 +121,7 @@ static enum status list(DIR *d, struct kept **out, size_t *n, uint64_t *total, s
 /* Remove the oldest files until at most `max_bytes` are left. */
 static enum status shrink(int below, uint64_t max_bytes, struct err *err)
 {
-	struct kept *all = NULL;
+	struct listed *all = NULL;
 	uint64_t total = 0;
 	size_t n = 0;
 	int fd = openat(below, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -20,12 +20,13 @@
 struct folder_file {
 	uint64_t device, inode, size;
 	int64_t mtime_ns;
+	int64_t ctime_ns; /* of its inode, whose number a new file may have got */
 };
 
 struct folder_file folder_file_of(const struct stat *s);
 bool folder_same(const struct folder_file *a, const struct folder_file *b);
 
-/* Does the name still belong to the file, as it was? */
+/* Does the name still belong to the file, with what was in it? Renaming it changes nothing. */
 bool folder_is_still(int dir, const char *name, const struct folder_file *f);
 
 /* ST_END: the name belongs to something else now, which is left alone. */
