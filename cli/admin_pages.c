@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/admin.h"
+#include "cli/metrics_send.h"
 #include "cli/run_worker.h"
 #include "cli/send.h"
 
@@ -137,6 +138,27 @@ static void requests(struct buf *b, const struct run_view *v)
 			     d.stats.bytes_sent);
 }
 
+static void metrics_row(struct buf *b, const struct run_view *v, const char *name, bool lost)
+{
+	struct metrics_counts c;
+
+	for (size_t i = 0; i < v->settings->exporters.n; i++) {
+		if (metrics_send_counts(v->metrics, i, &c))
+			exporter_row(b, name, &v->settings->exporters.ptr[i], NULL,
+				     lost ? c.lost : c.sent);
+	}
+}
+
+static void metrics(struct buf *b, const struct run_view *v)
+{
+	head(b, "flightspan_metrics_sent_total", "counter",
+	     "Messages of metrics of the traced program that were acknowledged.");
+	metrics_row(b, v, "flightspan_metrics_sent_total", false);
+	head(b, "flightspan_metrics_lost_total", "counter",
+	     "Messages of such metrics that were not.");
+	metrics_row(b, v, "flightspan_metrics_lost_total", true);
+}
+
 static void work(struct buf *b, const struct run_view *v)
 {
 	struct worker_counts c;
@@ -251,6 +273,8 @@ void admin_metrics(struct buf *b, const struct run_view *v)
 		destinations(b, v);
 		requests(b, v);
 	}
+	if (v->metrics)
+		metrics(b, v);
 	work(b, v);
 	sources(b, v);
 	triggers(b, v);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/metrics_send.h"
 #include "exporter/otlp_metrics.h"
 #include "exporter/retry.h"
 
@@ -28,16 +29,10 @@ static enum status open_receivers(struct metrics_out *m, struct err *err)
 	if (!m->receivers)
 		return err_nomem(err, "the metrics");
 	for (size_t i = 0; !st && i < m->opt.n_exporters; i++) {
-		const struct exporter_settings *e = &m->opt.exporters[i];
-		struct exporter_settings set = { .is_otlp = true, .otlp = e->otlp };
-
-		if (!e->is_otlp)
+		if (!m->opt.exporters[i].is_otlp)
 			continue;
-		set.otlp.metrics = true;
-		/* They are encoded once; who takes spans as JSON takes these as protobuf. */
-		if (set.otlp.protocol == SETTING_HTTP_JSON)
-			set.otlp.protocol = SETTING_HTTP_PROTOBUF;
-		st = transport_open(&m->receivers[m->n_receivers].transport, &set, NULL, err);
+		st = metrics_transport(&m->receivers[m->n_receivers].transport,
+				       &m->opt.exporters[i], err);
 		m->n_receivers += !st;
 	}
 	return st;

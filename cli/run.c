@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/admin.h"
+#include "cli/metrics_send.h"
 #include "cli/restrict.h"
 #include "cli/run_worker.h"
 #include "cli/send.h"
@@ -35,6 +36,7 @@ struct run {
 	struct inbox *inbox;
 	struct worker *worker;
 	struct send *send;
+	struct metrics_send *metrics; /* NULL: nobody wants them */
 	struct admin *admin;
 	struct trigger_set *triggers;
 	struct restriction *restriction; /* NULL: not restricted */
@@ -82,6 +84,13 @@ static enum status open_send(struct run *r, const struct settings *s, struct err
 				  .may_drop = true };
 
 	return send_open(&r->send, &o, err);
+}
+
+static enum status open_metrics(struct run *r, const struct settings *s, struct err *err)
+{
+	if (!s->mapping.metrics)
+		return ST_OK;
+	return metrics_send_open(&r->metrics, s->exporters.ptr, s->exporters.n, err);
 }
 
 static enum status start_source(struct run *r, struct run_plan *plan,
@@ -234,6 +243,7 @@ void run_look(struct run *r, struct run_view *out)
 	pthread_mutex_lock(&r->mutex);
 	*out = (struct run_view){ .worker = r->worker,
 				  .send = r->send,
+				  .metrics = r->metrics,
 				  .inbox = r->inbox,
 				  .settings = &r->plan->settings,
 				  .triggers = r->triggers,
@@ -281,7 +291,9 @@ enum status run_open(struct run **out, const char *path, struct err *err)
 	if (!st)
 		st = worker_open(&r->worker, r->inbox, err);
 	if (!st)
-		st = worker_start(r->worker, r->plan, r->send, err);
+		st = open_metrics(r, &r->plan->settings, err);
+	if (!st)
+		st = worker_start(r->worker, r->plan, r->send, r->metrics, err);
 	if (!st)
 		st = start_sources(r, r->plan, err);
 	if (!st)
@@ -309,8 +321,23 @@ static enum status exchange_send(struct run *r, struct run_plan *fresh, struct e
 	return st;
 }
 
+/* The receivers of the metrics, if they are others now; for the old ones a moment is left. */
+static void exchange_metrics(struct run *r)
+{
+	struct err err = ERR_INIT;
+
+	if (r->metrics)
+		metrics_send_end(r->metrics, SECOND_NS);
+	metrics_send_close(r->metrics);
+	r->metrics = NULL;
+	if (open_metrics(r, &r->plan->settings, &err))
+		log_error("%s; there are none until the next reload", err.msg);
+}
+
 static enum status exchange(struct run *r, struct run_plan *fresh, struct err *err)
 {
+	bool metrics = r->plan->settings.mapping.metrics != fresh->settings.mapping.metrics ||
+		       !settings_same(&r->plan->settings, &fresh->settings, "exporters");
 	enum status st = ST_OK;
 	bool same;
 
@@ -339,11 +366,13 @@ static enum status exchange(struct run *r, struct run_plan *fresh, struct err *e
 		run_plan_unref(r->plan);
 		r->plan = fresh;
 		apply_log(&fresh->settings);
+		if (metrics)
+			exchange_metrics(r);
 	}
 	if (r->send) {
 		struct err again = ERR_INIT;
 
-		if (worker_start(r->worker, r->plan, r->send, &again) && !st)
+		if (worker_start(r->worker, r->plan, r->send, r->metrics, &again) && !st)
 			*err = again, st = again.code;
 	}
 	return st;
@@ -428,6 +457,8 @@ bool run_finish(struct run *r)
 	if (run_lost(r))
 		return false;
 	send_stop(r->send);
+	if (r->metrics)
+		metrics_send_end(r->metrics, r->plan->settings.queue.flush_ns);
 	/* What stays queued is safe, and nobody's failure. */
 	good = send_finish(r->send, true);
 	log_set_repeats(0, 0);
@@ -450,6 +481,7 @@ void run_close(struct run *r)
 			close_source(&r->sources[i]);
 	}
 	trigger_close(r->triggers);
+	metrics_send_close(r->metrics);
 	send_close(r->send);
 	run_plan_unref(r->plan);
 	restrict_free(r->restriction);

@@ -15,6 +15,7 @@
 struct run;
 struct inbox;
 struct send;
+struct metrics_send;
 struct worker;
 struct trigger_set;
 
@@ -49,7 +50,8 @@ bool run_finish(struct run *r);
  */
 struct run_view {
 	struct worker *worker;
-	struct send *send; /* NULL: there are no destinations now */
+	struct send *send;	      /* NULL: there are no destinations now */
+	struct metrics_send *metrics; /* NULL: none are sent */
 	struct inbox *inbox;
 	const struct settings *settings;
 	size_t n_sources;

@@ -119,6 +119,15 @@ static enum status check_exporter(const struct settings *s, size_t i, struct err
 	return st == ST_CONFIG ? at(s, err, "exporters", i, "") : st;
 }
 
+static bool any_receiver(const struct settings *s)
+{
+	for (size_t i = 0; i < s->exporters.n; i++) {
+		if (s->exporters.ptr[i].is_otlp)
+			return true;
+	}
+	return false;
+}
+
 enum status run_check(const struct settings *s, struct err *err)
 {
 	enum status st = ST_OK;
@@ -144,9 +153,9 @@ enum status run_check(const struct settings *s, struct err *err)
 		if (st)
 			return settings_at(s, "admin.listen", err);
 	}
-	if (s->mapping.metrics) {
+	if (s->mapping.metrics && !any_receiver(s)) {
 		err_set(err, ST_CONFIG, ERR_NO_OFFSET,
-			"run does not send metrics; convert --metrics does");
+			"metrics go to exporters by otlp, and there is none");
 		return settings_at(s, "mapping.metrics", err);
 	}
 	for (size_t i = 0; i < s->sources.n && !st; i++)

@@ -11,6 +11,7 @@
 #include "cli/convert.h"
 #include "cli/output.h"
 #include "cli/snapshot.h"
+#include "exporter/otlp_metrics.h"
 #include "mapping/sent.h"
 
 #define SECOND_NS ((uint64_t)1000000000)
@@ -25,7 +26,9 @@ struct worker {
 	/* While it runs; borrowed. */
 	const struct run_plan *plan;
 	struct send *send;
-	struct output *output; /* NULL: to be opened */
+	struct metrics_send *metrics; /* NULL: nobody wants them */
+	struct buf message;	      /* the metrics of what is mapped; none if empty */
+	struct output *output;	      /* NULL: to be opened */
 	struct span_sink sink;
 	pthread_t thread;
 	bool runs;
@@ -134,6 +137,14 @@ static bool changed(const struct capture *c, const struct queue_snapshot *before
 			       now.mtime_ns != before->mtime_ns);
 }
 
+/* Told once the spans are safe: another try at the same capture makes them again. */
+static enum status keep_metrics(void *arg, const struct metrics *metrics, struct err *err)
+{
+	struct worker *w = arg;
+
+	return otlp_metrics_put(&w->message, OTLP_PROTO, &w->plan->resource, metrics, err);
+}
+
 static enum status map(struct worker *w, const struct capture *c, struct convert_result *r,
 		       struct err *err)
 {
@@ -155,8 +166,8 @@ static enum status map(struct worker *w, const struct capture *c, struct convert
 	o.request = slice_str(c->traceparent);
 	o.sent = &w->sent;
 	st = convert_source(f, c->name, &o, (struct span_sink){ emit, w },
-			    (struct metrics_sink){ NULL, NULL }, (struct convert_watch){ beat, w },
-			    r, err);
+			    (struct metrics_sink){ w->metrics ? keep_metrics : NULL, w },
+			    (struct convert_watch){ beat, w }, r, err);
 	file_source_close(f);
 	mem_free(rules);
 	return st;
@@ -178,6 +189,8 @@ static enum status commit(struct worker *w, const struct queue_snapshot *s, stru
 	st = output_remember(w->output, &w->sent, err);
 	if (!st)
 		st = output_end(w->output, true, s, err);
+	if (!st && w->message.len)
+		metrics_send_put(w->metrics, buf_view(&w->message));
 	if (!st)
 		st = sent_commit(&w->sent, err);
 	return st;
@@ -277,6 +290,7 @@ static enum capture_outcome process(struct worker *w, const struct capture *c, s
 		log_debug("%s: %s: done before", c->source, c->name);
 		return CAPTURE_KNOWN;
 	}
+	buf_clear(&w->message);
 	st = map(w, c, &r, err);
 	if (st)
 		outcome = blame(w, st, err);
@@ -347,19 +361,21 @@ enum status worker_open(struct worker **out, struct inbox *inbox, struct err *er
 		return err_nomem(err, "the worker");
 	w->inbox = inbox;
 	sent_init(&w->sent, MAX_SENT_KEYS);
+	buf_init(&w->message, MAX_BATCH_BYTES);
 	pthread_mutex_init(&w->mutex, NULL);
 	*out = w;
 	return ST_OK;
 }
 
 enum status worker_start(struct worker *w, const struct run_plan *plan, struct send *send,
-			 struct err *err)
+			 struct metrics_send *metrics, struct err *err)
 {
 	sigset_t all, old;
 	int rc;
 
 	w->plan = plan;
 	w->send = send;
+	w->metrics = metrics;
 	w->stop = w->drain = false;
 	act(w, IDLE);
 	/* Signals are the main thread's. */
@@ -390,6 +406,7 @@ void worker_close(struct worker *w)
 		return;
 	worker_stop(w, false);
 	sent_release(&w->sent);
+	buf_release(&w->message);
 	pthread_mutex_destroy(&w->mutex);
 	mem_free(w);
 }

@@ -9,6 +9,7 @@
 #ifndef CLI_RUN_WORKER_H
 #define CLI_RUN_WORKER_H
 
+#include "cli/metrics_send.h"
 #include "cli/run_plan.h"
 #include "cli/send.h"
 #include "collector/source/inbox.h"
@@ -18,9 +19,10 @@ struct worker;
 /* On success *out is the caller's until worker_close(); it does not run yet. */
 MUST_CHECK enum status worker_open(struct worker **out, struct inbox *inbox, struct err *err);
 
-/* Plan and destinations are borrowed until worker_stop(). */
+/* All is borrowed until worker_stop(). `metrics` may be NULL: nobody wants them. */
 MUST_CHECK enum status worker_start(struct worker *w, const struct run_plan *plan,
-				    struct send *send, struct err *err);
+				    struct send *send, struct metrics_send *metrics,
+				    struct err *err);
 /*
  * Wait until it has ended what it is at. `drain`: it first takes what is in the inbox and
  * exists nowhere else; files that stay where they are go back to their source.

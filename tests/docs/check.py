@@ -299,7 +299,8 @@ def metrics_are_those_of_a_process():
     s.configure(
         s.directory() + f'\n- {{ name: box, push: {{ listen: "127.0.0.1:{push}" }} }}'
         + f'\n- {{ name: live, stream: {{ url: "http://127.0.0.1:{free_port()}/trace" }} }}',
-        f'admin: {{ listen: "127.0.0.1:{port}" }}\ntriggers: [ {{ name: by-hand, signal: USR1 }} ]',
+        f'admin: {{ listen: "127.0.0.1:{port}" }}\ntriggers: [ {{ name: by-hand, signal: USR1 }} ]\n'
+        "mapping: { metrics: true }",
     )  # fmt: skip
     s.start()
     try:

@@ -382,4 +382,56 @@ def whole_traces():
     server.shutdown()
 
 
+@tests
+def runtime_metrics():
+    """mapping.metrics: each capture's metrics once, as `convert` makes them, whoever else is away."""
+    r, away = Receiver(), Receiver()
+    away.down = True
+    s = Sidecar(PROGRAM, "runtime-metrics", r)
+    port = free_port()
+    s.configure(s.directory(), f'admin: {{ listen: "127.0.0.1:{port}" }}\nmapping: {{ metrics: true }}')
+    other = f'exporters: [ {{ name: away, otlp: {{ endpoint: "{away.url}" }} }}, {{ name: f, file: {{ path: {s.dir}/f }} }},'
+    text = s.config.read_text().replace("exporters: [", other)
+    s.config.write_text(text)
+    traces = [*clocked_traces(), TOP / "deploy/example/demo.trace.zst"]
+    out = s.dir / "out.pb"
+    command = [PROGRAM, "convert", "-q", "--metrics", "--format", "otlp-proto", "-o", str(out), *map(str, traces)]
+    subprocess.run(command, check=True)
+    made = list(requests((s.dir / "out.pb.metrics").read_bytes()))
+    need(len(made) > 3, f"{len(made)} messages: no test")
+    s.start()
+    for n, path in enumerate(traces):
+        s.put(path, f"{n:02}")
+        wait_for(lambda: not s.files(), lambda: s.logged()[-400:])
+    wait_for(lambda: len(r.metrics) >= len(made), lambda: f"{len(r.metrics)} of {len(made)}: {s.logged()[-400:]}")
+    need(sorted(r.metrics) == sorted(made), "not the messages that convert makes")
+    need(not away.metrics, "it was to be away")
+    away.down = False
+    wait_for(lambda: len(away.metrics) >= len(made), lambda: f"{len(away.metrics)} came late")
+    need(sorted(away.metrics) == sorted(made), "not the same after an outage")
+
+    def count(name, exporter):
+        text = ask(port, path="/metrics")[2]
+        return int(re.search(rf'{name}{{otel_component_name="{exporter}",.*}} (\d+)', text)[1])
+
+    for exporter in ("sink", "away"):
+        wait_for(lambda: count("flightspan_metrics_sent_total", exporter) == len(made), f"counted for {exporter}")
+        need(count("flightspan_metrics_lost_total", exporter) == 0, "lost")
+    # What waits when it is told to stop has queue.flush, and no more, to be sent.
+    away.down = True
+    s.config.write_text(text.replace("flush: 5s", "flush: 1s"))
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_log("read again")
+    s.put(sorted((TOP / "tests/data/overlap").glob("*.zst"))[0], "late")
+    wait_for(lambda: len(r.metrics) > len(made), lambda: f"one more: {s.logged()[-400:]}")
+    began = time.monotonic()
+    need(s.stop() in (0, 1), "exit status")
+    need(time.monotonic() - began < PATIENCE / 4, "it does not stop")
+    need("cannot send metrics to" in s.logged(), "what is lost is told")
+    s.config.write_text(text.replace("otlp:", "file:").replace("endpoint:", "path:"))
+    done = subprocess.run([PROGRAM, "config", "check", str(s.config)], capture_output=True, text=True)
+    need(done.returncode == 2 and "metrics go to exporters by otlp, and there is none" in done.stderr, done.stderr)
+    return f"{len(made)} messages"
+
+
 tests.run()

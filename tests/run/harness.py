@@ -124,11 +124,12 @@ def requests(data):
 
 
 class Receiver:
-    """OTLP/HTTP on loopback. `spans` holds what it has acknowledged."""
+    """OTLP/HTTP on loopback. `spans` holds what it has acknowledged, `metrics` messages of these."""
 
     def __init__(self):
         self.spans = []
         self.raw = []
+        self.metrics = []
         self.down = False
         self.lock = threading.Lock()
         receiver = self
@@ -145,7 +146,9 @@ class Receiver:
                     body = gzip.decompress(body)
                 with receiver.lock:
                     status = 503 if receiver.down else 200
-                    if status == 200:
+                    if status == 200 and self.path == "/v1/metrics":
+                        receiver.metrics.append(body)
+                    elif status == 200:
                         receiver.spans += digests(body)
                         receiver.raw.append(body)
                 self.send_response(status)
