@@ -14,6 +14,7 @@
  * stops the tracing at once.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ struct stream {
 	size_t first, n;
 	uint64_t ring_bytes;
 	uint64_t left_out;     /* of the watch */
+	uint64_t told_ns;      /* when a person was told of it */
 	pthread_mutex_t mutex; /* of what follows */
 	bool connected;
 	struct trigger_request pending[MAX_KEPT];
@@ -271,6 +273,24 @@ static void set_connected(struct stream *s, bool is)
 	pthread_mutex_unlock(&s->mutex);
 }
 
+/* What the triggers' eyes have seen, and what was too much for them, told once a minute. */
+static void note_watch(struct stream *s, const struct watch *w)
+{
+	uint64_t left_out = watch_left_out(w), now = now_ns();
+
+	if (left_out > s->left_out && now - s->told_ns > 60 * SECOND_NS) {
+		source_tell(&s->env, LOG_LEVEL_WARN,
+			    "over %zu tasks or goroutines: %" PRIu64
+			    " were not watched for triggers so far",
+			    MAX_WATCHED, left_out);
+		s->told_ns = now;
+	}
+	pthread_mutex_lock(&s->mutex);
+	s->open_tasks = watch_open_tasks(w);
+	s->left_out = left_out;
+	pthread_mutex_unlock(&s->mutex);
+}
+
 /* Until the trace ends, whoever ends it. */
 static enum status follow(struct stream *s, struct err *err)
 {
@@ -292,10 +312,7 @@ static enum status follow(struct stream *s, struct err *err)
 			set_connected(s, true);
 			watch_rules(w);
 			serve(s, delay_is_over);
-			pthread_mutex_lock(&s->mutex);
-			s->open_tasks = watch_open_tasks(w);
-			s->left_out = watch_left_out(w);
-			pthread_mutex_unlock(&s->mutex);
+			note_watch(s, w);
 		} else {
 			watch_event(w, ev);
 		}

@@ -314,19 +314,16 @@ static struct past inherit(struct trigger_set *t, const struct trigger_settings 
 	return p;
 }
 
-static void exchange(struct trigger_set *t, struct trigger_rules *fresh)
+/* `past` is room for as much, of zeros. */
+static void exchange(struct trigger_set *t, struct trigger_rules *fresh, struct past *past)
 {
-	struct past *past = mem_zalloc(sizeof(t->past));
 	uint64_t now = now_ns();
 
-	for (size_t i = 0; i < fresh->n && past; i++)
+	for (size_t i = 0; i < fresh->n; i++)
 		past[i] = inherit(t, &fresh->ptr[i], now);
 	for (size_t i = 0; i < MAX_TRIGGERS; i++)
 		mem_free(t->past[i].times);
-	memset(t->past, 0, sizeof(t->past));
-	if (past)
-		memcpy(t->past, past, sizeof(t->past));
-	mem_free(past);
+	memcpy(t->past, past, sizeof(t->past));
 	t->rules = fresh;
 }
 
@@ -343,18 +340,22 @@ enum status trigger_update(struct trigger_set *t, const struct trigger_settings 
 			   void *owner, void (*release)(void *owner), struct err *err)
 {
 	struct trigger_rules *fresh = mem_zalloc(sizeof(*fresh)), *old;
+	struct past *past = mem_zalloc(sizeof(t->past));
 	sigset_t all, before;
 
-	if (!fresh) {
+	if (!fresh || !past) {
+		mem_free(fresh);
+		mem_free(past);
 		release(owner);
 		return err_nomem(err, "triggers");
 	}
 	*fresh = (struct trigger_rules){ 1, rules, n, owner, release };
 	pthread_mutex_lock(&t->mutex);
 	old = t->rules;
-	exchange(t, fresh);
+	exchange(t, fresh, past);
 	pthread_cond_broadcast(&t->changed);
 	pthread_mutex_unlock(&t->mutex);
+	mem_free(past);
 	trigger_unref(old);
 	if (t->reads || !any_prometheus(rules, n))
 		return ST_OK;

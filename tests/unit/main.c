@@ -81,6 +81,7 @@ static const struct {
 	{ "transport", transport_suite },
 	{ "transport_links", transport_links_suite },
 	{ "utf8", utf8_suite },
+	{ "watch", watch_suite },
 };
 /* clang-format on */
 

@@ -82,5 +82,6 @@ Suite *timesort_suite(void);
 Suite *transport_suite(void);
 Suite *transport_links_suite(void);
 Suite *utf8_suite(void);
+Suite *watch_suite(void);
 
 #endif /* TESTS_UNIT_SUITES_H */

@@ -126,7 +126,7 @@ END_TEST
 
 START_TEST(what_was_done_is_known)
 {
-	struct queue_snapshot s = { 1, 2, 3, 4, { 5, 6 } }, other = { 1, 2, 3, 4, { 5, 7 } };
+	struct queue_snapshot s = { 1, 2, 3, 4, 5, { 5, 6 } }, other = { 1, 2, 3, 4, 5, { 5, 7 } };
 	const uint64_t id = 123, id2 = UINT64_MAX;
 	struct queue_entry *e;
 	bool known;
@@ -143,6 +143,13 @@ START_TEST(what_was_done_is_known)
 	ok(queue_snapshot_done(qf.q, &s, &known, &qf.err));
 	ck_assert(known);
 	ok(queue_snapshot_done(qf.q, &other, &known, &qf.err));
+	ck_assert(!known);
+	/* The very file, or one that got its number since. */
+	s.ctime_s = qf.wall_s - 1;
+	ok(queue_file_done(qf.q, &s, &known, &qf.err));
+	ck_assert(known);
+	s.ctime_s = qf.wall_s;
+	ok(queue_file_done(qf.q, &s, &known, &qf.err));
 	ck_assert(!known);
 	ok(queue_id_sent(qf.q, id, &known, &qf.err));
 	ck_assert(known);
