@@ -246,7 +246,7 @@ check-install: $(B)/flightspan ## make install and uninstall, completions, the s
 check-hardening: $(B)/flightspan ## PIE, RELRO, stack protector, fortify, CET in the program
 	$(Q)tests/deploy/hardening.sh $<
 
-.PHONY: dist deb sbom check-dist check-sbom check-deb
+.PHONY: dist deb sbom check-dist check-sbom check-deb check-kubernetes
 DIST := build/dist/flightspan-$(shell sed -n 's/.*FLIGHTSPAN_VERSION "\(.*\)"/\1/p' base/version.h)
 dist: ## build/dist/flightspan-VERSION.tar.gz of what is committed
 deb: ## the same as a Debian package; needs debhelper
@@ -258,6 +258,8 @@ check-sbom: sbom ## it is valid, and what the running program has mapped
 	$(Q)python3 tests/deploy/check_sbom.py $(B)/flightspan $(DIST).cdx.json
 check-dist check-deb: ## the tarball: the same bytes twice, builds without git
 	$(Q)tests/deploy/$(@:check-%=%).sh
+check-kubernetes: $(B)/flightspan ## deploy/kubernetes against its schemas, and started as in a pod; needs Go
+	$(Q)python3 tests/deploy/kubernetes/check_kubernetes.py $<
 check-deb: ## the package in a bare Debian, until it is purged; needs root and debootstrap
 
 check-docs: $(addprefix $(B)/,flightspan asm) ## what the documentation tells to type, its links, metrics and messages

@@ -100,6 +100,7 @@ class Desk:
         shutil.copy2(demo, self.dir / "snapshot.trace")
         (self.dir / "deploy/example").mkdir(parents=True)
         shutil.copy2(demo, self.dir / "deploy/example")
+        shutil.copytree(TOP / "deploy/kubernetes", self.dir / "deploy/kubernetes")
         (self.dir / "flightspan.yaml").write_text(self.local(DEFAULT))
         self.env = dict(os.environ, PATH=f"{self.dir}/bin:{os.environ['PATH']}", HOME=str(self.dir))
         self.running = None

@@ -130,6 +130,7 @@ class Receiver:
         self.spans = []
         self.raw = []
         self.metrics = []
+        self.headers = {}  # of the latest request
         self.down = False
         self.lock = threading.Lock()
         receiver = self
@@ -145,6 +146,7 @@ class Receiver:
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 with receiver.lock:
+                    receiver.headers = dict(self.headers)
                     status = 503 if receiver.down else 200
                     if status == 200 and self.path == "/v1/metrics":
                         receiver.metrics.append(body)
