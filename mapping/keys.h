@@ -117,7 +117,7 @@
 	X(CAPTURE_CAUSE, "flightspan.capture.cause", "text", "the capture",                        \
 	  "on what it fired, with the value; or the reason that a sender gave")                    \
 	X(CAPTURE_REQUEST, "flightspan.capture.traceparent", "text", "the capture",                \
-	  "the request that a sender says it is about, linked to")                                            \
+	  "the request that a sender says it is about, linked to")                                 \
 	X(CAPTURE_DAMAGE, "flightspan.capture.damage", "text", "the capture",                      \
 	  "what is wrong with the file")                                                           \
 	X(MESSAGE, "message", "text", "logs", "what was logged")
