@@ -89,26 +89,38 @@ static enum status flush_send(struct output *o, struct err *err)
 	return st;
 }
 
-static enum status put_file(struct output *o, const struct span *span, struct err *err)
+/* A span in one form or the other. */
+struct either {
+	const struct span *span; /* NULL: it is packed */
+	const struct packed_span *packed;
+};
+
+static enum status add(struct otlp_batch *b, struct either span, struct err *err)
 {
-	enum status st = otlp_batch_add(&o->file_batch, span, err);
+	return span.span ? otlp_batch_add(b, span.span, err)
+			 : otlp_batch_add_packed(b, span.packed, err);
+}
+
+static enum status put_file(struct output *o, struct either span, struct err *err)
+{
+	enum status st = add(&o->file_batch, span, err);
 
 	if (st == ST_END) {
 		st = flush_file(o, err);
 		if (!st)
-			st = otlp_batch_add(&o->file_batch, span, err);
+			st = add(&o->file_batch, span, err);
 	}
 	return st;
 }
 
-static enum status put_send(struct output *o, const struct span *span, struct err *err)
+static enum status put_send(struct output *o, struct either span, struct err *err)
 {
-	enum status st = otlp_batch_add(&o->send_batch, span, err);
+	enum status st = add(&o->send_batch, span, err);
 
 	if (st == ST_END) {
 		st = flush_send(o, err);
 		if (!st)
-			st = otlp_batch_add(&o->send_batch, span, err);
+			st = add(&o->send_batch, span, err);
 	}
 	/* Nobody is left who would take it; why is told at the end, once for each. */
 	if ((!st || st == ST_LIMIT) && !send_durable(o->send) && send_given_up(o->send))
@@ -116,9 +128,8 @@ static enum status put_send(struct output *o, const struct span *span, struct er
 	return st;
 }
 
-static enum status emit(void *arg, const struct span *span, struct err *err)
+static enum status put(struct output *o, struct either span, struct err *err)
 {
-	struct output *o = arg;
 	enum status st = o->file ? put_file(o, span, err) : ST_OK;
 
 	if (!st && o->send && !o->unsent) {
@@ -137,9 +148,23 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 	return st;
 }
 
+static enum status emit(void *arg, const struct span *span, struct err *err)
+{
+	return put(arg, (struct either){ .span = span }, err);
+}
+
+static enum status emit_packed(void *arg, const struct packed_span *span, bool *taken,
+			       struct err *err)
+{
+	*taken = true;
+	return put(arg, (struct either){ .packed = span }, err);
+}
+
 struct span_sink output_sink(struct output *o)
 {
-	o->limiter.next = (struct span_sink){ emit, o };
+	bool json = o->file && o->file_batch.format == OTLP_JSON;
+
+	o->limiter.next = (struct span_sink){ emit, o, json ? NULL : emit_packed };
 	return span_limiter_sink(&o->limiter);
 }
 

@@ -11,6 +11,9 @@
  */
 #define SPAN_ROOM (88 * MAX_SPAN_BYTES)
 
+/* Tag and length of a span that is bytes already, and what writing them may touch. */
+#define PACKED_HEAD_ROOM 16u
+
 /* Between the parts of the JSON form; the protobuf form has lengths instead. */
 #define JSON_HEAD "{\"resourceSpans\":[{\"resource\":"
 #define JSON_SCOPES ",\"scopeSpans\":["
@@ -100,7 +103,7 @@ static void add_wire(struct buf *body, const struct span *span, size_t room)
 
 	if (!buf_reserve(body, room))
 		return;
-	end = wire_span_put(body->ptr + body->len, WIRE_TAG(2), span, &ascii);
+	end = wire_span_put(body->ptr + body->len, WIRE_BYTES(2), span, &ascii);
 	if (!ascii && !wire_span_clean(span)) {
 		/* Rare: something to repair, which makes the span longer. */
 		if (wire_span_size(span, true) > MAX_SPAN_BYTES) {
@@ -110,7 +113,7 @@ static void add_wire(struct buf *body, const struct span *span, size_t room)
 		}
 		if (!buf_reserve(body, 3 * room))
 			return;
-		end = wire_span_put_repaired(body->ptr + body->len, WIRE_TAG(2), span);
+		end = wire_span_put_repaired(body->ptr + body->len, WIRE_BYTES(2), span);
 	}
 	body->len = (size_t)(end - body->ptr);
 }
@@ -145,6 +148,24 @@ static bool any_bit(const uint8_t *id, size_t len)
 	return memcmp(id, zeros, len) != 0;
 }
 
+/* Is what was appended to the body from `start` on in the batch, or has it to go again? */
+static enum status added(struct otlp_batch *b, struct buf *body, size_t start, struct err *err)
+{
+	if (body->failed) {
+		enum status st = buf_status(body, "a batch of spans", err);
+
+		body->len = start;
+		body->failed = ST_OK;
+		return st;
+	}
+	if (b->n_spans && total_bytes(b) > b->max_bytes) {
+		body->len = start;
+		return ST_END;
+	}
+	b->n_spans++;
+	return ST_OK;
+}
+
 enum status otlp_batch_add(struct otlp_batch *b, const struct span *span, struct err *err)
 {
 	struct buf *body = &b->body[span->scope];
@@ -168,19 +189,25 @@ enum status otlp_batch_add(struct otlp_batch *b, const struct span *span, struct
 		add_json(body, span, wire_span_size(span, false), start == b->gap);
 	else
 		add_wire(body, span, room);
-	if (body->failed) {
-		enum status st = buf_status(body, "a batch of spans", err);
+	return added(b, body, start, err);
+}
 
-		body->len = start;
-		body->failed = ST_OK;
-		return st;
-	}
-	if (b->n_spans && total_bytes(b) > b->max_bytes) {
-		body->len = start;
+enum status otlp_batch_add_packed(struct otlp_batch *b, const struct packed_span *span,
+				  struct err *err)
+{
+	struct buf *body = &b->body[span->scope];
+	size_t start = body->len;
+	uint8_t *p;
+
+	assert(b->gap && !b->finished && b->format == OTLP_PROTO && span->bytes.len);
+	if (b->n_spans == b->max_spans)
 		return ST_END;
+	if (buf_reserve(body, span->bytes.len + PACKED_HEAD_ROOM)) {
+		p = wire_head_put(body->ptr + start, WIRE_BYTES(2), span->bytes.len);
+		memcpy(p, span->bytes.ptr, span->bytes.len);
+		body->len = (size_t)(p + span->bytes.len - body->ptr);
 	}
-	b->n_spans++;
-	return ST_OK;
+	return added(b, body, start, err);
 }
 
 /* The length of a ScopeSpans message: its scope, then spans that are there already. */
@@ -201,8 +228,8 @@ static uint8_t *put_scope_head(const struct otlp_batch *b, uint8_t *p, size_t sc
 		memcpy(p, JSON_SPANS, sizeof(JSON_SPANS) - 1);
 		return p + sizeof(JSON_SPANS) - 1;
 	}
-	p = wire_head_put(p, WIRE_TAG(2), scope_size(b, scope));
-	p = wire_head_put(p, WIRE_TAG(1), name);
+	p = wire_head_put(p, WIRE_BYTES(2), scope_size(b, scope));
+	p = wire_head_put(p, WIRE_BYTES(1), name);
 	return wire_scope_put(p, (enum span_scope)scope);
 }
 
@@ -225,8 +252,8 @@ static uint8_t *put_message_head(const struct otlp_batch *b, uint8_t *p)
 		memcpy(p, JSON_HEAD, sizeof(JSON_HEAD) - 1);
 		p += sizeof(JSON_HEAD) - 1;
 	} else {
-		p = wire_head_put(p, WIRE_TAG(1), resource_spans_size(b));
-		p = wire_head_put(p, WIRE_TAG(1), b->resource.len);
+		p = wire_head_put(p, WIRE_BYTES(1), resource_spans_size(b));
+		p = wire_head_put(p, WIRE_BYTES(1), b->resource.len);
 	}
 	if (b->resource.len)
 		memcpy(p, b->resource.ptr, b->resource.len);

@@ -56,6 +56,10 @@ MUST_CHECK enum status otlp_batch_resource(struct otlp_batch *b, const struct re
 MUST_CHECK enum status otlp_batch_add(struct otlp_batch *b, const struct span *span,
 				      struct err *err);
 
+/* The same of a span that is bytes already, for a batch of OTLP_PROTO. */
+MUST_CHECK enum status otlp_batch_add_packed(struct otlp_batch *b, const struct packed_span *span,
+					     struct err *err);
+
 /*
  * The finished message, borrowed until clear or release; empty if there are no
  * spans. Afterwards only clear and release are allowed.

@@ -123,11 +123,11 @@ static void fill(struct message *to, const struct metric *metric, const struct m
 		fill_value(to, metric->value, m);
 }
 
-static void put_head(struct buf *out, unsigned int field, size_t len)
+static void put_field_head(struct buf *out, unsigned int field, size_t len)
 {
 	uint8_t bytes[16];
 
-	buf_add(out, bytes, (size_t)(wire_head_put(bytes, WIRE_TAG(field), len) - bytes));
+	buf_add(out, bytes, (size_t)(wire_head_put(bytes, WIRE_BYTES(field), len) - bytes));
 }
 
 /* The messages around the metrics, each after its length, from the outside in. */
@@ -145,14 +145,14 @@ static void put_wire(struct buf *out, const struct resource *resource, METRIC *c
 		scope += wire_head_size(size) + size;
 	}
 	all = wire_head_size(res) + res + wire_head_size(scope) + scope;
-	put_head(out, 1, all);
-	put_head(out, 1, res);
+	put_field_head(out, 1, all);
+	put_field_head(out, 1, res);
 	if (!buf_reserve(out, res + WIRE_SLACK))
 		return;
 	end = wire_resource_put(out->ptr + out->len, resource, kept);
 	out->len = (size_t)(end - out->ptr);
-	put_head(out, 2, scope);
-	put_head(out, 1, name);
+	put_field_head(out, 2, scope);
+	put_field_head(out, 1, name);
 	if (!buf_reserve(out, name))
 		return;
 	end = wire_scope_put(out->ptr + out->len, SCOPE_RUNTIME);
@@ -160,7 +160,7 @@ static void put_wire(struct buf *out, const struct resource *resource, METRIC *c
 	for (size_t i = 0; i < n; i++) {
 		size_t size = protobuf_c_message_get_packed_size(&metrics[i]->base);
 
-		put_head(out, 2, size);
+		put_field_head(out, 2, size);
 		if (!buf_reserve(out, size))
 			return;
 		out->len += protobuf_c_message_pack(&metrics[i]->base, out->ptr + out->len);

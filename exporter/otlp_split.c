@@ -48,9 +48,9 @@ static bool take_scope(struct parts *p, struct slice scope, size_t first, size_t
 	while (!cursor_at_end(&c)) {
 		if (!next_field(&c, &tag, &whole, &content))
 			return false;
-		if (tag == WIRE_TAG(1)) {
+		if (tag == WIRE_BYTES(1)) {
 			part.head = whole;
-		} else if (tag == WIRE_TAG(2)) {
+		} else if (tag == WIRE_BYTES(2)) {
 			if (p->at >= first && p->at - first < n) {
 				extend(&part.spans, whole);
 				p->n_taken++;
@@ -75,21 +75,21 @@ static bool take(struct parts *p, struct slice message, size_t first, size_t n)
 	uint8_t tag;
 
 	cursor_init(&c, message);
-	if (!next_field(&c, &tag, &whole, &content) || tag != WIRE_TAG(1) || !cursor_at_end(&c))
+	if (!next_field(&c, &tag, &whole, &content) || tag != WIRE_BYTES(1) || !cursor_at_end(&c))
 		return false;
 	cursor_init(&c, content);
 	while (!cursor_at_end(&c)) {
 		if (!next_field(&c, &tag, &whole, &content))
 			return false;
-		if (tag == WIRE_TAG(1))
+		if (tag == WIRE_BYTES(1))
 			p->resource = whole;
-		else if (tag != WIRE_TAG(2) || !take_scope(p, content, first, n))
+		else if (tag != WIRE_BYTES(2) || !take_scope(p, content, first, n))
 			return false;
 	}
 	return p->n_taken == n;
 }
 
-static void put_head(struct buf *out, uint8_t tag, size_t len)
+static void put_field_head(struct buf *out, uint8_t tag, size_t len)
 {
 	buf_u8(out, tag);
 	buf_uvarint(out, len);
@@ -112,10 +112,10 @@ enum status otlp_split(struct slice message, size_t first, size_t n, struct buf 
 
 		size += wire_head_size(scope) + scope;
 	}
-	put_head(out, WIRE_TAG(1), size);
+	put_field_head(out, WIRE_BYTES(1), size);
 	buf_slice(out, p.resource);
 	for (size_t i = 0; i < p.n_scopes; i++) {
-		put_head(out, WIRE_TAG(2), p.scope[i].head.len + p.scope[i].spans.len);
+		put_field_head(out, WIRE_BYTES(2), p.scope[i].head.len + p.scope[i].spans.len);
 		buf_slice(out, p.scope[i].head);
 		buf_slice(out, p.scope[i].spans);
 	}

@@ -12,6 +12,7 @@
 #ifndef EXPORTER_OTLP_WIRE_H
 #define EXPORTER_OTLP_WIRE_H
 
+#include "base/wire.h"
 #include "mapping/span.h"
 
 /* The bytes of the Span message itself, without a tag and a length in front. */
@@ -48,7 +49,6 @@ size_t wire_resource_fit(const struct resource *r, size_t max);
  * A Resource message of the first `n` attributes, repaired; the others are counted.
  * What stands behind it is written to, WIRE_SLACK bytes at most.
  */
-#define WIRE_SLACK 8u
 size_t wire_resource_size(const struct resource *r, size_t n);
 uint8_t *wire_resource_put(uint8_t *to, const struct resource *r, size_t n);
 
@@ -60,8 +60,5 @@ uint8_t *wire_scope_put(uint8_t *to, enum span_scope scope);
 /* A tag byte and a length-delimited field's length, writing at most 11 bytes; and its size. */
 uint8_t *wire_head_put(uint8_t *to, uint8_t tag, size_t len);
 size_t wire_head_size(size_t len);
-
-/* Tags of length-delimited fields: number << 3 | 2. */
-#define WIRE_TAG(field) ((uint8_t)((field) << 3 | 2))
 
 #endif /* EXPORTER_OTLP_WIRE_H */

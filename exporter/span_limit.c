@@ -107,7 +107,18 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 	return st ? st : l->next.emit(l->next.arg, &s, err);
 }
 
+/* One that is over some limit is not taken: emit() will cut it. */
+static enum status emit_packed(void *arg, const struct packed_span *s, bool *taken, struct err *err)
+{
+	const struct span_limiter *l = arg;
+
+	if (s->n_attrs > l->limits.attributes || s->n_links > l->limits.links ||
+	    s->most_event_attrs > l->limits.event_attributes)
+		return ST_OK;
+	return l->next.emit_packed(l->next.arg, s, taken, err);
+}
+
 struct span_sink span_limiter_sink(struct span_limiter *l)
 {
-	return (struct span_sink){ emit, l };
+	return (struct span_sink){ emit, l, l->next.emit_packed ? emit_packed : NULL };
 }

@@ -8,6 +8,7 @@
  * is limited and the capture's id is final.
  */
 #include "base/mem.h"
+#include "mapping/keys.h"
 #include "mapping/mapper_state.h"
 
 /* Below the first one that is shorter: the list stays in order, the longest first. */

@@ -75,7 +75,7 @@ static void put_parts(struct buf *b, const struct mapper *m, const struct path *
 	}
 }
 
-void explain(struct mapper *m, const struct node *wait, struct attrs *a)
+struct slice explain(struct mapper *m, const struct node *wait)
 {
 	const struct wait *w = wait->wait;
 	const struct reason *reason = &m->reasons.list[w->reason];
@@ -99,6 +99,5 @@ void explain(struct mapper *m, const struct node *wait, struct attrs *a)
 	}
 	buf_str(b, " let it go");
 	put_parts(b, m, wait->path);
-	if (!b->failed)
-		attrs_str(a, KEY_WAIT_EXPLANATION, buf_view(b));
+	return b->failed ? (struct slice){ NULL, 0 } : buf_view(b);
 }

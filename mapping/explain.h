@@ -4,12 +4,12 @@
 #ifndef MAPPING_EXPLAIN_H
 #define MAPPING_EXPLAIN_H
 
-#include "mapping/attrs.h"
+#include "base/slice.h"
 
 struct mapper;
 struct node;
 
-/* Add the sentence to the wait's attributes; it lasts until the next call. */
-void explain(struct mapper *m, const struct node *wait, struct attrs *a);
+/* The sentence about the wait, until the next call; empty: there was no room for it. */
+struct slice explain(struct mapper *m, const struct node *wait);
 
 #endif /* MAPPING_EXPLAIN_H */

@@ -48,6 +48,7 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	stackpool_init(&m->stacks, options->attribute_length);
 	stackpool_init(&m->names, options->attribute_length);
 	buf_init(&m->name, MAX_SPAN_BYTES);
+	buf_init(&m->packed, MAX_SPAN_BYTES);
 	map_init(&m->goroutines, MAX_GOROUTINES, "goroutines");
 	pool_init(&m->goroutine_pool, sizeof(struct goroutine), MAX_GOROUTINES, "goroutines");
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
@@ -113,6 +114,7 @@ void mapper_free(struct mapper *m)
 	mem_free(m->segments);
 	mem_free(m->hex);
 	buf_release(&m->words);
+	buf_release(&m->packed);
 	mem_free(m->event_scratch);
 	mem_free(m->linked);
 	mem_free(m->link_scratch);

@@ -22,7 +22,6 @@
 #define MAPPING_MAPPER_STATE_H
 
 #include "base/pool.h"
-#include "mapping/attrs.h"
 #include "mapping/budget.h"
 #include "mapping/context.h"
 #include "mapping/history.h"
@@ -290,6 +289,7 @@ struct mapper {
 	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
 	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
 	struct buf name, words;		  /* scratch, for spans.c */
+	struct buf packed;		  /* scratch, for packed.c */
 	struct sum reason_sums[MAX_REASONS]; /* scratch */
 	uint8_t (*hex)[WAKER_HEX];	     /* events_per_span + 1: scratch */
 	struct metrics_state metrics;
@@ -407,6 +407,8 @@ void referrers_release(struct mapper *m, struct trace *t);
 /* spans.c: turn a node whose ids are final into a span. */
 uint64_t wall_time(const struct node *n, int64_t time);
 MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
+/* packed.c: the same span as bytes, until the next call; false: it has to become a span. */
+bool node_pack(struct mapper *m, const struct node *n, struct packed_span *out);
 /* How large that span is: span_bytes(). */
 size_t node_bytes(struct mapper *m, const struct node *n);
 

@@ -220,7 +220,7 @@ enum status node_set_name(struct mapper *m, struct node *n, struct slice name, u
 	own = mem_alloc(sizeof(*own) + name.len);
 	if (!own)
 		return err_nomem(err, "a span's name");
-	own->len = name.len;
+	*own = (struct pooled){ .len = name.len };
 	if (name.len)
 		memcpy(own->text, name.ptr, name.len);
 	n->name = own;

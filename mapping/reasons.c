@@ -105,6 +105,12 @@ static int compare(struct slice a, struct slice b)
 	return d ? d : (a.len > b.len) - (a.len < b.len);
 }
 
+static void rank_all(struct reasons *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		r->rank[r->order[i]] = (uint8_t)i;
+}
+
 /* Put the last one of the list at its place. */
 static void put_in_order(struct reasons *r)
 {
@@ -113,6 +119,7 @@ static void put_in_order(struct reasons *r)
 	for (; at > 0 && compare(r->list[r->order[at - 1]].key, r->list[r->n - 1].key) > 0; at--)
 		r->order[at] = r->order[at - 1];
 	r->order[at] = (uint8_t)(r->n - 1);
+	rank_all(r);
 }
 
 /* Take back the last one. */
@@ -124,6 +131,7 @@ static void drop_last(struct reasons *r)
 	while (r->order[at] != r->n)
 		at++;
 	memmove(r->order + at, r->order + at + 1, r->n - at);
+	rank_all(r);
 }
 
 /* The key where it may be copied with what it needs around it; else as it is. */

@@ -52,6 +52,7 @@ struct reasons {
 	size_t n;
 	/* By their keys: numbers follow the capture, what is told of a span must not. */
 	uint8_t order[MAX_REASONS];
+	uint8_t rank[MAX_REASONS];   /* the inverse: order[rank[i]] is i */
 	uint8_t low[REASON_LOW_IDS]; /* string id of this generation -> reason + 1, or 0 */
 };
 

@@ -89,6 +89,17 @@ struct span {
 	uint32_t dropped_attrs, dropped_events, dropped_links;
 };
 
+/*
+ * A span as OTLP's Span message, as an encoder would write it: all texts are UTF-8, and
+ * bytes and counts are all that a sink needs to know to keep its limits.
+ */
+struct packed_span {
+	enum span_scope scope;
+	struct slice bytes;
+	size_t n_attrs, n_links;
+	size_t most_event_attrs; /* of any of its events; links have none */
+};
+
 /* Where the spans of one run come from: the OTLP resource. Borrowed as spans are. */
 struct resource {
 	const struct attr *attrs;
@@ -102,6 +113,12 @@ struct resource {
 struct span_sink {
 	enum status (*emit)(void *arg, const struct span *span, struct err *err);
 	void *arg;
+	/*
+	 * May be NULL. Is given spans as bytes first; where *taken stays false, emit() is
+	 * given the same span next.
+	 */
+	enum status (*emit_packed)(void *arg, const struct packed_span *span, bool *taken,
+				   struct err *err);
 };
 
 #endif /* MAPPING_SPAN_H */

@@ -57,6 +57,7 @@ static enum status put(struct stackpool *p, struct slice text, const struct pool
 		return err_nomem(err, "a stack's text");
 	*have = *what;
 	have->len = text.len;
+	have->valid = utf8_valid(text);
 	if (text.len)
 		memcpy(have->text, text.ptr, text.len);
 	st = map_put(&p->by_hash, hash, have, err);

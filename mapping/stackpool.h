@@ -36,6 +36,7 @@ struct pooled {
 	uint8_t detail; /* enum wait_detail: what a stack says of the wait */
 	bool cut;	/* a stack that had more frames */
 	bool own;	/* a stack that begins with a frame of the program */
+	bool valid;	/* it is UTF-8; else nobody has looked, or it is not */
 	uint8_t text[];
 };
 

@@ -321,7 +321,7 @@ enum status log_event(struct mapper *m, struct goroutine *g, uint64_t task, int6
 	p.message = mem_alloc(sizeof(*p.message) + message.len);
 	if (!p.message)
 		return err_nomem(err, "a log message");
-	p.message->len = message.len;
+	*p.message = (struct pooled){ .len = message.len };
 	if (message.len)
 		memcpy(p.message->text, message.ptr, message.len);
 	return node_add_event(m, place, &p, err);

@@ -50,7 +50,7 @@ static size_t count(struct slice message, const uint8_t *path)
 
 	cursor_init(&c, message);
 	while (cursor_u8(&c, &tag) && cursor_uvarint(&c, &len) && cursor_bytes(&c, len, &content)) {
-		if (tag == WIRE_TAG(path[0]))
+		if (tag == WIRE_BYTES(path[0]))
 			n += path[1] ? count(content, path + 1) : 1;
 	}
 	return n;

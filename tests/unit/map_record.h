@@ -25,7 +25,9 @@ struct records {
 	size_t n_memory, cap_memory;
 	size_t refuse_after; /* spans until emit() fails with ST_REMOTE; 0: never */
 	size_t n_refused;
-	bool budgets; /* show budgets, critical paths and the waker's span too */
+	struct packed_span packed; /* the same as the next one, if it has bytes */
+	size_t n_packed;	   /* spans that came packed, too: the same bytes each */
+	bool budgets;		   /* show budgets, critical paths and the waker's span too */
 };
 
 struct span_sink records_sink(struct records *r);

@@ -505,7 +505,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 START_TEST(what_holds_for_any_capture)
 {
 	uint64_t first_seed = setting("RANDOM_SEED", SEED), runs = setting("RANDOM_RUNS", RUNS);
-	uint64_t spans = 0, exact = 0, paths = 0, first_ns[5], second_ns[5];
+	uint64_t spans = 0, packed = 0, exact = 0, paths = 0, first_ns[5], second_ns[5];
 
 	printf("mapper_random: seed %llu\n", (unsigned long long)first_seed);
 	for (uint64_t seed = first_seed; seed < first_seed + runs; seed++) {
@@ -522,6 +522,7 @@ START_TEST(what_holds_for_any_capture)
 		exact += check_budgets(&first, !sum.dropped_spans && sum.has_clock, seed);
 		paths += check_paths(&first, seed);
 		spans += first.records.n;
+		packed += first.records.n_packed;
 		play(&second, seed, second_ns);
 		first.records.budgets = second.records.budgets = true;
 		buf_init(&x, (size_t)1 << 24);
@@ -535,6 +536,7 @@ START_TEST(what_holds_for_any_capture)
 		map_world_release(&second);
 	}
 	ck_assert_uint_gt(spans, 20 * runs);
+	ck_assert_uint_gt(packed, spans * 3 / 4);
 	ck_assert_uint_gt(exact, runs);
 	ck_assert_uint_gt(paths, runs);
 }

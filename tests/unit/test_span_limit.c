@@ -77,6 +77,47 @@ START_TEST(what_goes_is_counted)
 }
 END_TEST
 
+static enum status take_packed(void *arg, const struct packed_span *span, bool *taken,
+			       struct err *err)
+{
+	(void)arg;
+	(void)span;
+	(void)err;
+	*taken = true;
+	return ST_OK;
+}
+
+/* Bytes are not cut: over a limit, the span is asked for. */
+START_TEST(packed_spans_pass_inside)
+{
+	const struct span_limits limits = { 5, 3, 4, 0 };
+	const struct {
+		struct packed_span span;
+		bool taken;
+	} rows[] = {
+		{ { .n_attrs = 5, .n_links = 3, .most_event_attrs = 4 }, true },
+		{ { .n_attrs = 6 }, false },
+		{ { .n_links = 4 }, false },
+		{ { .most_event_attrs = 5 }, false },
+	};
+	struct span_limiter l;
+	struct err err = ERR_INIT;
+	struct span_sink sink;
+
+	span_limiter_init(&l, &limits, (struct span_sink){ take, NULL, take_packed });
+	sink = span_limiter_sink(&l);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool taken = false;
+
+		ck_assert(!sink.emit_packed(sink.arg, &rows[i].span, &taken, &err));
+		ck_assert_int_eq(taken, rows[i].taken);
+	}
+	l.next.emit_packed = NULL;
+	ck_assert(!span_limiter_sink(&l).emit_packed);
+	span_limiter_release(&l);
+}
+END_TEST
+
 START_TEST(no_memory_is_an_error)
 {
 	const struct span_limits limits = { 2, 1, 3, 0 };
@@ -106,6 +147,7 @@ Suite *span_limit_suite(void)
 
 	tcase_add_test(t, inside_nothing_changes);
 	tcase_add_test(t, what_goes_is_counted);
+	tcase_add_test(t, packed_spans_pass_inside);
 	tcase_add_test(t, no_memory_is_an_error);
 	suite_add_tcase(s, t);
 	return s;
