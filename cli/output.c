@@ -56,11 +56,11 @@ void output_close(struct output *o)
 
 static enum status flush_file(struct output *o, struct err *err)
 {
-	struct slice message;
-	enum status st = otlp_batch_finish(&o->file_batch, &message, err);
+	struct otlp_parts message;
+	enum status st = otlp_batch_parts(&o->file_batch, &message, err);
 
-	if (!st && message.len)
-		st = file_out_write(o->file, message, err);
+	if (!st && message.n)
+		st = file_out_write_parts(o->file, message.list, message.n, err);
 	otlp_batch_clear(&o->file_batch);
 	return st;
 }

@@ -1,5 +1,6 @@
 #include "exporter/file_out.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -91,9 +92,9 @@ enum status file_out_open(struct file_out **out, const char *path, enum otlp_for
 }
 
 /* Step over `n` written bytes. */
-static void advance(struct iovec *parts, size_t n)
+static void advance(struct iovec *parts, size_t n_parts, size_t n)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < n_parts; i++) {
 		size_t here = n < parts[i].iov_len ? n : parts[i].iov_len;
 
 		parts[i].iov_base = (uint8_t *)parts[i].iov_base + here;
@@ -102,25 +103,19 @@ static void advance(struct iovec *parts, size_t n)
 	}
 }
 
-enum status file_out_write(struct file_out *f, struct slice message, struct err *err)
+/* writev() only reads, but its type has no const. */
+static struct iovec readable(const void *bytes, size_t len)
 {
-	uint32_t frame = htobe32((uint32_t)message.len);
-	char newline[] = "\n";
-	/* writev() only reads, but its type has no const. */
-	void *bytes = (void *)(uintptr_t)message.ptr; // NOLINT(performance-no-int-to-ptr)
-	struct iovec body = { bytes, message.len };
-	struct iovec parts[2];
-	size_t left;
+	void *base = (void *)(uintptr_t)bytes; // NOLINT(performance-no-int-to-ptr)
 
-	if (f->format == OTLP_PROTO) {
-		parts[0] = (struct iovec){ &frame, sizeof(frame) };
-		parts[1] = body;
-	} else {
-		parts[0] = body;
-		parts[1] = (struct iovec){ newline, 1 };
-	}
-	for (left = parts[0].iov_len + parts[1].iov_len; left;) {
-		ssize_t n = writev(f->fd, parts, 2);
+	return (struct iovec){ base, len };
+}
+
+static enum status write_all(struct file_out *f, struct iovec *parts, size_t n_parts, size_t left,
+			     struct err *err)
+{
+	while (left) {
+		ssize_t n = writev(f->fd, parts, (int)n_parts);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -128,9 +123,35 @@ enum status file_out_write(struct file_out *f, struct slice message, struct err 
 			return failed(f, "write", err);
 		f->bytes += (uint64_t)n;
 		left -= (size_t)n;
-		advance(parts, (size_t)n);
+		advance(parts, n_parts, (size_t)n);
 	}
 	return ST_OK;
+}
+
+enum status file_out_write_parts(struct file_out *f, const struct slice *parts, size_t n,
+				 struct err *err)
+{
+	struct iovec list[MAX_FILE_PARTS + 1];
+	uint32_t frame;
+	size_t len = 0, at = 0;
+	bool proto = f->format == OTLP_PROTO;
+
+	assert(n <= MAX_FILE_PARTS);
+	for (size_t i = 0; i < n; i++)
+		len += parts[i].len;
+	frame = htobe32((uint32_t)len);
+	if (proto)
+		list[at++] = readable(&frame, sizeof(frame));
+	for (size_t i = 0; i < n; i++)
+		list[at++] = readable(parts[i].ptr, parts[i].len);
+	if (!proto)
+		list[at++] = readable("\n", 1);
+	return write_all(f, list, at, len + (proto ? sizeof(frame) : 1), err);
+}
+
+enum status file_out_write(struct file_out *f, struct slice message, struct err *err)
+{
+	return file_out_write_parts(f, &message, 1, err);
 }
 
 uint64_t file_out_bytes(const struct file_out *f)

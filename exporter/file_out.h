@@ -28,6 +28,11 @@ MUST_CHECK enum status file_out_open(struct file_out **out, const char *path,
 /* One finished batch. After a failure only file_out_close() makes sense. */
 MUST_CHECK enum status file_out_write(struct file_out *f, struct slice message, struct err *err);
 
+/* The same of a message in pieces, at most MAX_FILE_PARTS. */
+#define MAX_FILE_PARTS 4u
+MUST_CHECK enum status file_out_write_parts(struct file_out *f, const struct slice *parts, size_t n,
+					    struct err *err);
+
 /* Bytes written so far, framing included. */
 uint64_t file_out_bytes(const struct file_out *f);
 

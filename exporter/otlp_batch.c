@@ -265,62 +265,87 @@ static uint8_t *put_message_head(const struct otlp_batch *b, uint8_t *p)
 	return p;
 }
 
-/* Append all scopes but `first`, which is where the message is put together. */
-static void append_others(struct otlp_batch *b, size_t first)
+/* What stands behind the spans of a scope, and behind the last scope. */
+static void close_scope(struct otlp_batch *b, size_t scope, bool last)
 {
-	struct buf *whole = &b->body[first];
-	bool json = b->format == OTLP_JSON;
-
-	if (json)
-		buf_str(whole, "]}");
-	for (size_t i = 0; i < N_SCOPES; i++) {
-		struct slice spans = { b->body[i].ptr + b->gap, b->body[i].len - b->gap };
-		uint8_t head[SCOPE_ROOM];
-
-		if (i == first || !spans.len)
-			continue;
-		buf_str(whole, json ? "," : "");
-		buf_add(whole, head, (size_t)(put_scope_head(b, head, i) - head));
-		buf_slice(whole, spans);
-		buf_str(whole, json ? "]}" : "");
-	}
-	if (json)
-		buf_str(whole, JSON_TAIL);
+	if (b->format != OTLP_JSON)
+		return;
+	buf_str(&b->body[scope], "]}");
+	if (last)
+		buf_str(&b->body[scope], JSON_TAIL);
 }
 
-/*
- * The largest body becomes the message: the headers go into the gap before it,
- * right-aligned, and only the smaller bodies are copied.
- */
-enum status otlp_batch_finish(struct otlp_batch *b, struct slice *out, struct err *err)
+/* A scope with its head, which goes into the gap before the spans, right-aligned. */
+static struct slice headed(struct otlp_batch *b, size_t scope, const uint8_t *head, size_t len)
 {
-	size_t largest = 0;
-	struct buf head;
-	uint8_t *end;
-	enum status st;
+	struct buf *body = &b->body[scope];
 
-	assert(!b->finished);
-	*out = (struct slice){ 0 };
-	b->finished = true;
-	if (!b->n_spans)
-		return ST_OK;
-	for (size_t i = 1; i < N_SCOPES; i++) {
+	assert(len <= b->gap);
+	memcpy(body->ptr + b->gap - len, head, len);
+	return (struct slice){ body->ptr + b->gap - len, body->len - b->gap + len };
+}
+
+/* The scopes that have spans: the largest, then the others as they come. */
+static size_t list_scopes(const struct otlp_batch *b, size_t list[static N_SCOPES])
+{
+	size_t largest = 0, n = 0;
+
+	for (size_t i = 1; i < N_SCOPES; i++)
 		if (b->body[i].len > b->body[largest].len)
 			largest = i;
-	}
+	if (b->n_spans)
+		list[n++] = largest;
+	for (size_t i = 0; i < N_SCOPES; i++)
+		if (i != largest && b->body[i].len > b->gap)
+			list[n++] = i;
+	return n;
+}
+
+enum status otlp_batch_parts(struct otlp_batch *b, struct otlp_parts *out, struct err *err)
+{
+	size_t scopes[N_SCOPES], n = list_scopes(b, scopes);
+	enum status st = ST_OK;
+	struct buf head;
+
+	assert(!b->finished);
+	*out = (struct otlp_parts){ .n = 0 };
+	b->finished = true;
 	buf_init(&head, b->gap);
-	if (!buf_reserve(&head, b->gap))
+	if (n && !buf_reserve(&head, b->gap))
 		return buf_status(&head, "a batch header", err);
-	end = put_message_head(b, head.ptr);
-	end = put_scope_head(b, end, largest);
-	head.len = (size_t)(end - head.ptr);
-	assert(head.len <= b->gap);
-	memcpy(b->body[largest].ptr + b->gap - head.len, head.ptr, head.len);
-	append_others(b, largest);
-	st = buf_status(&b->body[largest], "a finished batch", err);
-	if (!st)
-		*out = (struct slice){ b->body[largest].ptr + b->gap - head.len,
-				       b->body[largest].len - b->gap + head.len };
+	for (size_t i = 0; !st && i < n; i++) {
+		uint8_t *end = i ? head.ptr : put_message_head(b, head.ptr);
+
+		if (i && b->format == OTLP_JSON)
+			*end++ = ',';
+		end = put_scope_head(b, end, scopes[i]);
+		close_scope(b, scopes[i], i + 1 == n);
+		st = buf_status(&b->body[scopes[i]], "a finished batch", err);
+		if (!st)
+			out->list[out->n++] =
+				headed(b, scopes[i], head.ptr, (size_t)(end - head.ptr));
+	}
 	buf_release(&head);
 	return st;
+}
+
+/* The largest body becomes the message, so that only the smaller ones are copied. */
+enum status otlp_batch_finish(struct otlp_batch *b, struct slice *out, struct err *err)
+{
+	struct otlp_parts parts;
+	enum status st = otlp_batch_parts(b, &parts, err);
+	struct buf *whole = NULL;
+	size_t before;
+
+	*out = (struct slice){ 0 };
+	if (st || !parts.n)
+		return st;
+	for (size_t i = 0; i < N_SCOPES; i++)
+		if (parts.list[0].ptr + parts.list[0].len == b->body[i].ptr + b->body[i].len)
+			whole = &b->body[i];
+	before = whole->len - parts.list[0].len;
+	for (size_t i = 1; i < parts.n; i++)
+		buf_slice(whole, parts.list[i]);
+	*out = (struct slice){ whole->ptr + before, whole->len - before };
+	return buf_status(whole, "a finished batch", err);
 }

@@ -66,6 +66,17 @@ MUST_CHECK enum status otlp_batch_add_packed(struct otlp_batch *b, const struct 
  */
 MUST_CHECK enum status otlp_batch_finish(struct otlp_batch *b, struct slice *out, struct err *err);
 
+/*
+ * The same where the message need not be in one piece: whoever writes it one part after
+ * the other spares copying them together.
+ */
+struct otlp_parts {
+	struct slice list[N_SCOPES];
+	size_t n;
+};
+MUST_CHECK enum status otlp_batch_parts(struct otlp_batch *b, struct otlp_parts *out,
+					struct err *err);
+
 /* Forget the spans; keep the resource and the memory. */
 void otlp_batch_clear(struct otlp_batch *b);
 
