@@ -266,6 +266,31 @@ def targets_exist():
 
 
 @tests
+def text_says_what_is_typed():
+    """A command of flightspan within a sentence has options that exist, and a block somewhere types the same command."""
+    lines = [c for _, found in all_blocks() for _, language, text in found if kind(language, text) == "commands" for c in commands(text)]
+    typed = {words for line in lines for words in re.findall(r"\bflightspan ([a-z]+(?: [a-z]+\b)?)", line)}
+    typed |= {words.split()[0] for words in typed}
+    wrong, n = [], 0
+    for page in pages():
+        if page.name == "CHANGELOG.md" or "decisions" in page.parts:
+            continue
+        for code in re.findall(r"`flightspan ([a-z][^`]*)`|`((?:convert|queue|config|health|stats|dump) [^`]*)`", page.read_text()):
+            words = (code[0] or code[1]).split()
+            action = words[:2] if words[0] in ("queue", "config") else words[:1]
+            told = subprocess.run([PROGRAM, "help", words[0]], capture_output=True, text=True).stdout
+            for word in words[1:]:
+                if word.startswith("-") and not re.search(rf"(^|\s|\[){re.escape(word.split('=')[0])}\b", told):
+                    wrong.append(f"{page.relative_to(TOP)}: {' '.join(words)}: no option {word}")
+            if " ".join(action) not in typed:
+                wrong.append(f"{page.relative_to(TOP)}: {' '.join(words)}: no block types {' '.join(action)}")
+            n += 1
+    need(n > 15, f"only {n} were found: no test")
+    need(not wrong, "\n      ".join(wrong))
+    return f"{n} in sentences"
+
+
+@tests
 def picture_is_real():
     """docs/trace.svg is what the program makes of the demo snapshot."""
     done = subprocess.run(
