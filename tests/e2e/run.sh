@@ -188,7 +188,9 @@ config_exporters() {
 		convert -q -c "$dir/config.yaml" "$@" && diff_spans -once "$dir/sent.jsonl" "$dir/got.jsonl" || return 1
 	set -- "$dir"/archive-*.jsonl.zst
 	[ $# -gt 1 ] && zstd -dc "$@" | cat - "$dir/archive.jsonl" >"$dir/all.jsonl" &&
-		diff_spans -once "$dir/sent.jsonl" "$dir/all.jsonl" && echo "and in $# rotated files and one that is not"
+		diff_spans -once "$dir/sent.jsonl" "$dir/all.jsonl" &&
+		"$bin/spans" reread "$dir/all.jsonl" >"$dir/reread.jsonl" &&
+		diff_spans -once "$dir/sent.jsonl" "$dir/reread.jsonl" && echo "and in $# rotated files and one that is not"
 }
 
 # More than one request, or the case shows nothing.

@@ -6,6 +6,8 @@
 //	    line that a killed writer did not end. Each file must add something.
 //	spans story REQUEST REASON FILE...
 //	    Is there a slow REQUEST that waits for REASON, with a link to who kept it?
+//	spans reread FILE
+//	    Each line as the Collector's file receiver reads it, written again as it writes it.
 //	spans ports N
 //	    Ports of the loopback address that nobody listens on.
 //
@@ -36,10 +38,12 @@ func run(args []string) error {
 		return diff(args[1:])
 	case len(args) > 3 && args[0] == "story":
 		return tellStory(os.Stdout, args[3:], args[1], args[2])
+	case len(args) == 2 && args[0] == "reread":
+		return reread(args[1])
 	case len(args) == 2 && args[0] == "ports":
 		return ports(args[1])
 	}
-	return errors.New("usage: spans diff|story|ports ...")
+	return errors.New("usage: spans diff|story|reread|ports ...")
 }
 
 func diff(args []string) error {
