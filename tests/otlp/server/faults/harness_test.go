@@ -60,6 +60,7 @@ type world struct {
 	queueMore   string // more of the queue section
 	env         []string
 	limit       time.Duration // of a run of the program; 0: 100 s
+	inside      []string      // before the program: a namespace to run in
 }
 
 // each runs a fault for the protocols, side by side.
@@ -205,7 +206,9 @@ type outcome struct {
 	maxRSS int64 // KiB
 }
 
-func (w *world) start(args ...string) (*exec.Cmd, fmt.Stringer) { return w.startUnder(nil, args...) }
+func (w *world) start(args ...string) (*exec.Cmd, fmt.Stringer) {
+	return w.startUnder(w.inside, args...)
+}
 
 // startUnder starts the program through another one, if there is any.
 func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stringer) {
