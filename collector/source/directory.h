@@ -48,6 +48,7 @@ struct directory {
 	struct map files;
 	size_t n_asked;
 	uint64_t n_over;
+	uint64_t told_ns; /* when a person was told of these */
 };
 
 uint64_t directory_now_ns(void);

@@ -206,9 +206,10 @@ void directory_scan(struct directory *d)
 	if (!directory_stopped(d))
 		forget(d);
 	if (d->n_over != over)
-		source_tell(&d->env, LOG_LEVEL_WARN, "%s: over %zu files: %llu are not looked at",
-			    d->set->directory.path, MAX_DIRECTORY_FILES,
-			    (unsigned long long)(d->n_over - over));
+		source_tell_limit(&d->env, &d->told_ns,
+				  "%s: over %zu files: %llu are not looked at",
+				  d->set->directory.path, MAX_DIRECTORY_FILES,
+				  (unsigned long long)(d->n_over - over));
 }
 
 void directory_events(struct directory *d)

@@ -1,6 +1,7 @@
 #include "collector/source/source.h"
 
 #include <stdarg.h>
+#include <time.h>
 
 #include "base/num.h"
 
@@ -35,4 +36,25 @@ void source_tell(const struct source_env *env, enum log_level level, const char 
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	env->tell(env->name, level, line);
+}
+
+void source_tell_limit(const struct source_env *env, uint64_t *told_ns, const char *fmt, ...)
+{
+	const uint64_t minute = (uint64_t)60 * 1000000000;
+	uint64_t before = __atomic_load_n(told_ns, __ATOMIC_RELAXED), now;
+	char line[LOG_LINE_BYTES];
+	struct timespec t;
+	va_list ap;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	/* One thread of several tells. */
+	if ((before && now - before < minute) ||
+	    !__atomic_compare_exchange_n(told_ns, &before, now, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	source_tell(env, LOG_LEVEL_WARN, "%s", line);
 }

@@ -49,6 +49,13 @@ const struct source_kind *source_kind_of(const struct source_settings *set);
 void source_tell(const struct source_env *env, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * The same of a limit that was reached, at most once a minute: `told_ns`, zero at first, is of one
+ * limit. Any thread.
+ */
+void source_tell_limit(const struct source_env *env, uint64_t *told_ns, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* The decimal number of a header; UINT64_MAX if it is none. */
 uint64_t source_number(const char *text);
 

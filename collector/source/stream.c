@@ -276,15 +276,13 @@ static void set_connected(struct stream *s, bool is)
 /* What the triggers' eyes have seen, and what was too much for them, told once a minute. */
 static void note_watch(struct stream *s, const struct watch *w)
 {
-	uint64_t left_out = watch_left_out(w), now = now_ns();
+	uint64_t left_out = watch_left_out(w);
 
-	if (left_out > s->left_out && now - s->told_ns > 60 * SECOND_NS) {
-		source_tell(&s->env, LOG_LEVEL_WARN,
-			    "over %zu tasks or goroutines: %" PRIu64
-			    " were not watched for triggers so far",
-			    MAX_WATCHED, left_out);
-		s->told_ns = now;
-	}
+	if (left_out > s->left_out)
+		source_tell_limit(&s->env, &s->told_ns,
+				  "over %zu tasks or goroutines: %" PRIu64
+				  " were not watched for triggers so far",
+				  MAX_WATCHED, left_out);
 	pthread_mutex_lock(&s->mutex);
 	s->open_tasks = watch_open_tasks(w);
 	s->left_out = left_out;

@@ -169,6 +169,8 @@ def pressure():
         list(pool.map(send, made))
     need(429 in states, "nobody had to wait")
     same(r, expected(PROGRAM, made), "after the pressure")
+    told = s.logged().count("a push was refused (429): too many snapshots wait to be read")
+    need(told == 1, f"told {told} times within a minute")
     s.stop()
     return f"{states.count(429)} times 429"
 
