@@ -239,7 +239,7 @@ bench-run: $(B)/flightspan ## what the sidecar costs, idle and for STREAM (10m) 
 	$(Q)tests/run/bench_run.py $< docs/benchmarks.md
 
 # What is shipped: tests/deploy, deploy/.
-.PHONY: check-install check-hardening
+.PHONY: check-install check-hardening check-container
 check-install: $(B)/flightspan ## make install and uninstall, completions, the systemd unit
 	$(Q)tests/deploy/install.sh $<
 
@@ -261,6 +261,9 @@ check-dist check-deb: ## the tarball: the same bytes twice, builds without git
 check-kubernetes: $(B)/flightspan ## deploy/kubernetes against its schemas, and started as in a pod; needs Go
 	$(Q)python3 tests/deploy/kubernetes/check_kubernetes.py $<
 check-deb: ## the package in a bare Debian, until it is purged; needs root and debootstrap
+
+check-container: $(B)/flightspan ## the image of deploy/container, built and run; needs a Docker engine, or root
+	$(Q)tests/deploy/container.sh $<
 
 check-docs: $(addprefix $(B)/,flightspan asm) ## what the documentation tells to type, its links, metrics and messages
 	$(Q)python3 tests/docs/check.py $^

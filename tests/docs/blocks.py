@@ -2,7 +2,7 @@
 import re
 
 COMMANDS = {
-    "apt", "bash", "cd", "cp", "curl", "deploy/setup", "export", "flightspan", "git", "go", "journalctl", "kill", "kubectl",
+    "apt", "bash", "cd", "cp", "curl", "docker", "docker-compose", "deploy/setup", "export", "flightspan", "git", "go", "journalctl", "kill", "kubectl",
     "make", "mkdir", "mv", "printf", "sqlite3", "sudo", "systemctl", "timeout", "./record.sh",
 }  # fmt: skip
 SECTIONS = "service|sources|triggers|sampling|mapping|exporters|queue|admin|log"
