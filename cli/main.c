@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <locale.h>
@@ -81,9 +82,10 @@ int cli_next(const struct command *cmd, int argc, char **argv)
 	size_t n = 1;
 	int got;
 
-	for (int i = 0; i < MAX_OPTIONS && cmd->options[i].name; i++) {
+	for (int i = 0; cmd->options[i].name; i++) {
 		const struct cli_option *o = &cmd->options[i];
 
+		assert(i < MAX_OPTIONS);
 		options[i] = (struct option){ o->name, o->value ? required_argument : no_argument,
 					      NULL, i };
 		if (!o->letter)
@@ -101,7 +103,7 @@ int cli_next(const struct command *cmd, int argc, char **argv)
 			  argv[optind - 1]);
 		return CLI_WRONG;
 	}
-	for (int i = 0; i < MAX_OPTIONS && cmd->options[i].name; i++)
+	for (int i = 0; cmd->options[i].name; i++)
 		if (got >= MAX_OPTIONS && cmd->options[i].letter == got)
 			return i;
 	return got;
