@@ -239,7 +239,7 @@ bench-run: $(B)/flightspan ## what the sidecar costs, idle and for STREAM (10m) 
 	$(Q)tests/run/bench_run.py $< docs/benchmarks.md
 
 # What is shipped: tests/deploy, deploy/.
-.PHONY: check-install check-hardening check-container
+.PHONY: check-install check-hardening check-container check-compose
 check-install: $(B)/flightspan ## make install and uninstall, completions, the systemd unit
 	$(Q)tests/deploy/install.sh $<
 
@@ -264,6 +264,9 @@ check-deb: ## the package in a bare Debian, until it is purged; needs root and d
 
 check-container: $(B)/flightspan ## the image of deploy/container, built and run; needs a Docker engine, or root
 	$(Q)tests/deploy/container.sh $<
+
+check-compose: ## deploy/compose, up by one command, until Zipkin's page shows a slow request; needs Go, an engine, Java
+	$(Q)tests/deploy/compose.sh
 
 check-docs: $(addprefix $(B)/,flightspan asm) ## what the documentation tells to type, its links, metrics and messages
 	$(Q)python3 tests/docs/check.py $^

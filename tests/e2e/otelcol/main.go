@@ -1,5 +1,6 @@
-// Command otelcol is the OpenTelemetry Collector of the end-to-end test: the
-// real OTLP receiver in front, the real file exporter behind, nothing between.
+// Command otelcol is the OpenTelemetry Collector of the end-to-end test and of
+// check-compose: the real OTLP receiver in front, behind it the real exporters
+// to a file and by OTLP, and one to Zipkin; nothing between.
 // It keeps no metrics and opens no port but those of its configuration.
 package main
 
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/envprovider"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
+	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
 	"go.opentelemetry.io/collector/service/telemetry"
@@ -36,7 +38,8 @@ func factories() (f otelcol.Factories, err error) {
 		telemetry.WithCreateLogger(logger))
 	f.Receivers, err = otelcol.MakeFactoryMap(otlpreceiver.NewFactory())
 	if err == nil {
-		f.Exporters, err = otelcol.MakeFactoryMap(fileexporter.NewFactory())
+		f.Exporters, err = otelcol.MakeFactoryMap(
+			fileexporter.NewFactory(), otlphttpexporter.NewFactory(), zipkinFactory())
 	}
 	return f, err
 }
