@@ -334,7 +334,7 @@ enum status otlp_batch_finish(struct otlp_batch *b, struct slice *out, struct er
 {
 	struct otlp_parts parts;
 	enum status st = otlp_batch_parts(b, &parts, err);
-	struct buf *whole = NULL;
+	struct buf *whole = b->body; /* of the first part */
 	size_t before;
 
 	*out = (struct slice){ 0 };

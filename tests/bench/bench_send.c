@@ -59,12 +59,12 @@ static size_t count(struct slice message, const uint8_t *path)
 static bool read_file(const char *path, struct buf *out)
 {
 	FILE *f = fopen(path, "rb");
-	char block[1 << 16];
+	char chunk[1 << 16];
 	size_t n;
 
 	buf_init(out, (size_t)1 << 30);
-	while (f && (n = fread(block, 1, sizeof(block), f)) > 0)
-		buf_add(out, block, n);
+	while (f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_add(out, chunk, n);
 	if (f)
 		fclose(f);
 	return f && !out->failed;

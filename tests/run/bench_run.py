@@ -28,6 +28,8 @@ RULES = """
 - { name: p99, prometheus: { url: "URL/metrics", metric: queue_depth, above: 5, every: 5s } }
 """
 
+# Two gigabytes of spans are in ten seconds of 10 MB/s: few want them all.
+SAMPLING = "sampling: [ { name: slow, latency: { longer_than: 300ms }, keep: 1 }, { name: rest, keep: 0.05 } ]\n"
 CAPTURES = "- { name: tick, every: 30s, delay: 0, cooldown: 0, max_per_hour: 1000 }\n"
 
 
@@ -65,7 +67,7 @@ def idle(length):
 
 def stream(name, length, more="", window="1h"):
     """After a while in which the ring fills and the rate settles; `more` triggers may fire."""
-    live = Live(PROGRAM, name, RULES + more, f"window: {window}, max_size: 64MiB", path="/counted/trace")
+    live = Live(PROGRAM, name, RULES + more, f"window: {window}, max_size: 64MiB", path="/counted/trace", more=SAMPLING)
     live.p.get(f"/load?rate={RATE}")
     watch(live.s, max(min(length / 4, 60), 10))
     began, bytes_before = time.monotonic(), int(live.p.get("/written"))

@@ -55,7 +55,7 @@ def admin(port, path, method="GET"):
 class Live:
     """A program, the sidecar that reads its stream, and a receiver."""
 
-    def __init__(self, program, name, rules, stream="window: 10s", path="/debug/pprof/trace", shim=None):
+    def __init__(self, program, name, rules, stream="window: 10s", path="/debug/pprof/trace", shim=None, more=""):
         self.p, self.r = Program(), Receiver()
         self.s = Sidecar(program, name, self.r)
         if shim:
@@ -64,7 +64,7 @@ class Live:
         self.s.configure(
             f'- {{ name: live, stream: {{ url: "{self.p.url}{path}", {stream} }} }}\n'
             f'- {{ name: nobody, stream: {{ url: "http://127.0.0.1:{free_port()}/" }} }}',
-            f'admin: {{ listen: "127.0.0.1:{self.port}" }}\ntriggers:\n{rules.replace("URL", self.p.url)}',
+            f'admin: {{ listen: "127.0.0.1:{self.port}" }}\ntriggers:\n{rules.replace("URL", self.p.url)}{more}',
         )
         self.s.start()
         self.wait_ready()
