@@ -36,65 +36,70 @@ HOT uint64_t number_of(uint64_t own, unsigned int back)
 	return back ? own - back : 0;
 }
 
-/* false: it is not remembered. */
-HOT bool recall(const struct history *h, uint64_t number, struct stop *out)
+/* NULL: it is not remembered. */
+HOT const struct record *recall(const struct history *h, uint64_t number)
 {
-	const struct record *r = &h->ring[(number - 1) % MAX_HISTORY];
-
-	if (!number || number > h->n || h->n - number >= MAX_HISTORY)
-		return false;
-	*out = (struct stop){ .began = r->began,
-			      .ready = r->began + (int64_t)r->ready,
-			      .ran = r->began + (int64_t)r->ready + (int64_t)r->ran,
-			      .waker = r->waker,
-			      .waker_last = number_of(number, r->waker_last),
-			      .previous = number_of(number, r->previous),
-			      .kind = r->kind,
-			      .reason = r->reason,
-			      .woken = r->woken };
-	return true;
+	return number && number <= h->n && h->n - number < MAX_HISTORY
+		       ? &h->ring[(number - 1) % MAX_HISTORY]
+		       : NULL;
 }
 
-/* What a walk comes to, until it is over. */
-struct tally {
+/* Where a walk is, and what it comes to: apart from struct walk, so that it stays in registers. */
+struct step {
+	int64_t begin, now, since; /* since: where it came to the goroutine, going back */
+	int64_t goroutine, first;
 	uint64_t running, runnable, syscall, blocked, others;
-	uint64_t reasons;	   /* bit i: ns[i] is there */
-	uint64_t ns[MAX_REASONS];  /* blocked, by reason */
-	uint8_t list[MAX_REASONS]; /* of them, as they came */
-	size_t n;
-	int64_t first; /* goroutine */
 };
 
-/* The time from `from` until w->now, which moves there; nothing before the window. */
-HOT uint64_t take(struct walk *w, int64_t from, struct tally *t)
-{
-	struct segment *last = NULL;
-	uint64_t ns;
+/* The blocked time by reason. */
+struct tally {
+	uint64_t reasons; /* bit i: ns[i] is there */
+	uint64_t ns[MAX_REASONS];
+	uint8_t list[MAX_REASONS]; /* of them, as they came */
+	size_t n;
+};
 
-	if (from < w->begin)
-		from = w->begin;
-	if (from >= w->now)
-		return 0;
-	ns = (uint64_t)(w->now - from);
-	if (w->segments) {
-		/* What comes before it on the same goroutine is the same stretch. */
-		if (w->n_segments)
-			last = &w->segments[w->n_segments - 1];
-		if (last && last->goroutine == w->goroutine && last->from == w->now)
-			last->from = from;
-		else if (w->n_segments < w->max_segments)
-			w->segments[w->n_segments++] =
-				(struct segment){ w->goroutine, from, w->now };
-	}
-	w->now = from;
-	if (w->goroutine != t->first)
-		t->others += ns;
-	return ns;
+/* The time from `from` until s->now, which moves there; nothing before the window. */
+HOT uint64_t take(struct step *s, int64_t from)
+{
+	int64_t now = s->now;
+
+	from = from < s->begin ? s->begin : from;
+	s->now = from < now ? from : now;
+	return (uint64_t)(now - s->now);
 }
 
-HOT void add_blocked(struct tally *t, uint8_t reason, uint64_t ns)
+/* The walk leaves the goroutine, or ends: what it was on there is one stretch. */
+HOT void leave(struct walk *w, struct step *s)
 {
-	t->blocked += ns;
+	struct segment *last;
+
+	if (s->now >= s->since)
+		return;
+	if (s->goroutine != s->first)
+		s->others += (uint64_t)(s->since - s->now);
+	if (!w->segments)
+		return;
+	last = w->n_segments ? &w->segments[w->n_segments - 1] : NULL;
+	/* It was there just before, and nowhere else for any time. */
+	if (last && last->goroutine == s->goroutine && last->from == s->since)
+		last->from = s->now;
+	else if (w->n_segments < w->max_segments)
+		w->segments[w->n_segments++] = (struct segment){ s->goroutine, s->now, s->since };
+}
+
+HOT void go_to(struct walk *w, struct step *s, int64_t goroutine)
+{
+	if (goroutine == s->goroutine)
+		return;
+	leave(w, s);
+	s->since = s->now;
+	s->goroutine = goroutine;
+}
+
+HOT void add_blocked(struct step *s, struct tally *t, uint8_t reason, uint64_t ns)
+{
+	s->blocked += ns;
 	if (!(t->reasons >> reason & 1)) {
 		t->reasons |= (uint64_t)1 << reason;
 		t->ns[reason] = 0;
@@ -103,38 +108,68 @@ HOT void add_blocked(struct tally *t, uint8_t reason, uint64_t ns)
 	t->ns[reason] += ns;
 }
 
-/* One stop, backwards. *last is where to go on; false: nothing is known before it. */
-HOT bool take_stop(struct walk *w, const struct stop *s, uint64_t *last, struct tally *t)
+/* How long it waited; `ready` is when that was over. */
+HOT void take_wait(struct step *s, struct tally *t, bool follow, int64_t began, int64_t ready,
+		   uint8_t reason)
 {
-	t->running += take(w, s->ran, t);
-	t->runnable += take(w, s->ready, t);
-	*last = s->previous;
-	if (s->woken && w->follow) {
-		w->goroutine = s->waker;
-		*last = s->waker_last;
-		return true;
-	}
-	if (s->kind == STOP_SYSCALL)
-		t->syscall += take(w, s->began, t);
 	/* A capture that begins later would not know why: nor does this one say. */
-	if (s->kind == STOP_WAIT && s->ready > w->begin)
-		add_blocked(t,
-			    w->follow && s->began < w->begin ? (uint8_t)REASON_UNKNOWN : s->reason,
-			    take(w, s->began, t));
-	return s->kind != STOP_BIRTH;
+	if (ready > s->begin)
+		add_blocked(s, t, follow && began < s->begin ? (uint8_t)REASON_UNKNOWN : reason,
+			    take(s, began));
 }
 
-static enum status settle(const struct walk *w, const struct tally *t, struct err *err)
+/* The stop that is not over yet. false: nothing is known before it. */
+static bool take_stop(struct walk *w, const struct stop *stop, struct step *s, struct tally *t,
+		      uint64_t *last)
+{
+	s->running += take(s, stop->ran);
+	s->runnable += take(s, stop->ready);
+	if (stop->woken && w->follow) {
+		go_to(w, s, stop->waker);
+		*last = stop->waker_last;
+		return true;
+	}
+	*last = stop->previous;
+	if (stop->kind == STOP_SYSCALL)
+		s->syscall += take(s, stop->began);
+	if (stop->kind == STOP_WAIT)
+		take_wait(s, t, w->follow, stop->began, stop->ready, stop->reason);
+	return stop->kind != STOP_BIRTH;
+}
+
+/* Back from one record to the next. false: nothing is known before it. */
+HOT bool take_record(struct walk *w, const struct record *r, struct step *s, struct tally *t,
+		     uint64_t *number)
+{
+	int64_t began = r->began, ready = began + (int64_t)r->ready;
+
+	s->running += take(s, ready + (int64_t)r->ran);
+	s->runnable += take(s, ready);
+	if (r->woken && w->follow) {
+		go_to(w, s, r->waker);
+		*number = number_of(*number, r->waker_last);
+		return true;
+	}
+	*number = number_of(*number, r->previous);
+	if (r->kind == STOP_SYSCALL)
+		s->syscall += take(s, began);
+	if (r->kind == STOP_WAIT)
+		take_wait(s, t, w->follow, began, ready, r->reason);
+	return r->kind != STOP_BIRTH;
+}
+
+static enum status settle(const struct walk *w, const struct step *s, const struct tally *t,
+			  struct err *err)
 {
 	struct budget *sums = &w->path->sums;
 	enum status st = ST_OK;
 
-	sums->ns[PART_RUNNING] += t->running;
-	sums->ns[PART_RUNNABLE] += t->runnable;
-	sums->ns[PART_SYSCALL] += t->syscall;
-	sums->ns[PART_BLOCKED] += t->blocked;
-	w->path->others_ns += t->others;
-	w->path->unknown_ns += w->now > w->begin ? (uint64_t)(w->now - w->begin) : 0;
+	sums->ns[PART_RUNNING] += s->running;
+	sums->ns[PART_RUNNABLE] += s->runnable;
+	sums->ns[PART_SYSCALL] += s->syscall;
+	sums->ns[PART_BLOCKED] += s->blocked;
+	w->path->others_ns += s->others;
+	w->path->unknown_ns += s->now > s->begin ? (uint64_t)(s->now - s->begin) : 0;
 	for (size_t i = 0; !st && i < t->n; i++)
 		st = budget_add_reason(w->pools, sums, t->list[i], t->ns[t->list[i]], 0, err);
 	return st;
@@ -142,28 +177,30 @@ static enum status settle(const struct walk *w, const struct tally *t, struct er
 
 enum status history_walk(struct walk *w, uint64_t last, const struct stop *stop, struct err *err)
 {
+	struct step s = { .begin = w->begin,
+			  .now = w->now,
+			  .since = w->now,
+			  .goroutine = w->goroutine,
+			  .first = w->goroutine };
+	const struct record *r;
 	struct tally t; /* its arrays are filled as they are needed */
-	struct stop s;
 	size_t steps = 0;
 	bool known = true;
 
-	t.running = t.runnable = t.syscall = t.blocked = t.others = 0;
 	t.reasons = t.n = 0;
-	t.first = w->goroutine;
-	if (stop && w->now > w->begin) {
-		s = *stop;
-		known = take_stop(w, &s, &last, &t);
+	if (stop && s.now > s.begin) {
+		known = take_stop(w, stop, &s, &t, &last);
 		steps = 1;
 	}
-	for (; known && w->now > w->begin; steps++) {
-		if (!last) {
-			/* It has not stopped since the capture began. */
-			t.running += take(w, w->begin, &t);
-			break;
-		}
-		if (steps == MAX_PATH_STEPS || !recall(w->history, last, &s))
-			break;
-		known = take_stop(w, &s, &last, &t);
+	for (; known && last && s.now > s.begin && steps < MAX_PATH_STEPS; steps++) {
+		r = recall(w->history, last);
+		known = r && take_record(w, r, &s, &t, &last);
 	}
-	return settle(w, &t, err);
+	/* It has not stopped since the capture began. */
+	if (known && !last)
+		s.running += take(&s, s.begin);
+	leave(w, &s);
+	w->now = s.now;
+	w->goroutine = s.goroutine;
+	return settle(w, &s, &t, err);
 }
