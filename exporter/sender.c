@@ -137,7 +137,7 @@ static const char *describe(struct sender *s, size_t n_spans)
 static void remember_failure(struct sender *s, const char *line)
 {
 	if (!s->stats.failure[0])
-		snprintf(s->stats.failure, sizeof(s->stats.failure), "%s", line);
+		snprintf(s->stats.failure, sizeof(s->stats.failure), "%.*s", MAX_SERVER_TEXT, line);
 }
 
 static enum sender_state wait(struct sender *s, uint64_t ns)

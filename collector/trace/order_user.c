@@ -97,7 +97,7 @@ enum advance on_go_range_begin(struct order *o, struct stream *s, struct err *er
 enum advance on_go_range_end(struct order *o, struct stream *s, struct err *err)
 {
 	struct order_g *g;
-	uint64_t desc;
+	uint64_t desc = 0;
 
 	if (!has_context(s, USER_CONTEXT))
 		return lacks_context(s, err, USER_CONTEXT);

@@ -24,7 +24,8 @@ static const char *const frame_args[4] = { "pc", "func", "file", "line" };
 static enum status fail(const struct assembler *a, const char *what, struct slice text)
 {
 	return err_set(a->err, ST_FORMAT, ERR_NO_OFFSET, "line %u: %s '%.*s'", a->number, what,
-		       (int)(text.len < 60 ? text.len : 60), (const char *)text.ptr);
+		       (int)(text.len < 60 ? text.len : 60),
+		       text.len ? (const char *)text.ptr : "");
 }
 
 static bool is_space(uint8_t c)

@@ -29,7 +29,7 @@ static void each(struct slice in, uint64_t number, void (*fn)(void *arg, struct 
 		 void *arg)
 {
 	struct cursor c;
-	struct slice content;
+	struct slice content = { NULL, 0 };
 	uint64_t tag, len;
 
 	cursor_init(&c, in);
