@@ -25,12 +25,16 @@ _Static_assert(MAX_HISTORY < RECORD_LOST && MAX_REASONS <= 64, "a record has bit
 
 void history_add_long(struct record *r, const struct stop *s)
 {
-	*r = (struct record){ .began = s->ran, .kind = STOP_PREEMPTED, .previous = RECORD_LOST };
+	*r = (struct record){ .began = s->ran,
+			      .ready = (uint64_t)RECORD_LOST << RECORD_BACK |
+				       (uint64_t)STOP_PREEMPTED << RECORD_KIND };
 }
 
 /* The record so far before the one of that number; one that is lost, if it is. */
-HOT uint64_t number_of(uint64_t own, unsigned int back)
+HOT uint64_t number_of(uint64_t own, uint64_t word)
 {
+	uint64_t back = word >> RECORD_BACK & RECORD_LOST;
+
 	if (back == RECORD_LOST)
 		return UINT64_MAX;
 	return back ? own - back : 0;
@@ -141,21 +145,22 @@ static bool take_stop(struct walk *w, const struct stop *stop, struct step *s, s
 HOT bool take_record(struct walk *w, const struct record *r, struct step *s, struct tally *t,
 		     uint64_t *number)
 {
-	int64_t began = r->began, ready = began + (int64_t)r->ready;
+	int64_t began = r->began, ready = began + (int64_t)(r->ready & (RECORD_NS - 1));
+	unsigned int kind = r->ready >> RECORD_KIND & 3u;
 
-	s->running += take(s, ready + (int64_t)r->ran);
+	s->running += take(s, ready + (int64_t)(r->ran & (RECORD_NS - 1)));
 	s->runnable += take(s, ready);
-	if (r->woken && w->follow) {
+	if (r->ready >> RECORD_WOKEN && w->follow) {
 		go_to(w, s, r->waker);
-		*number = number_of(*number, r->waker_last);
+		*number = number_of(*number, r->ran);
 		return true;
 	}
-	*number = number_of(*number, r->previous);
-	if (r->kind == STOP_SYSCALL)
+	*number = number_of(*number, r->ready);
+	if (kind == STOP_SYSCALL)
 		s->syscall += take(s, began);
-	if (r->kind == STOP_WAIT)
-		take_wait(s, t, w->follow, began, ready, r->reason);
-	return r->kind != STOP_BIRTH;
+	if (kind == STOP_WAIT)
+		take_wait(s, t, w->follow, began, ready, (uint8_t)(r->ran >> RECORD_REASON));
+	return kind != STOP_BIRTH;
 }
 
 static enum status settle(const struct walk *w, const struct step *s, const struct tally *t,

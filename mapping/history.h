@@ -44,12 +44,18 @@ struct track {
 /*
  * A stop as the ring has it: times after the one before, records counted back from its
  * own. A stop of 2^40 ns (18 minutes) and more is remembered as having been, no more.
+ * Whole words, not fields of bits: those would be read before they are written, and what
+ * was written so long ago is in no cache.
  */
 struct record {
 	int64_t began, waker;
-	uint64_t ready : 40, previous : 18, kind : 2, woken : 1;
-	uint64_t ran : 40, waker_last : 18, reason : 6;
+	uint64_t ready; /* 40 bits: ns; 18: back to `previous`; 2: kind; 1: woken */
+	uint64_t ran;	/* 40 bits: ns; 18: back to `waker_last`; 6: reason */
 };
+#define RECORD_BACK 40 /* the lowest bits of what is no time */
+#define RECORD_KIND 58
+#define RECORD_WOKEN 60
+#define RECORD_REASON 58
 
 struct history {
 	struct record *ring; /* MAX_HISTORY; NULL until the first record */
@@ -104,17 +110,18 @@ static inline void history_add(struct history *h, const struct stop *s)
 {
 	uint64_t own = h->n + 1;
 	struct record *r = &h->ring[h->n % MAX_HISTORY];
+	uint64_t previous = record_back(own, s->previous);
+	uint64_t waker_last = record_back(own, s->woken ? s->waker_last : 0);
 
-	*r = (struct record){ .began = s->began,
-			      .waker = s->waker,
-			      .ready = (uint64_t)(s->ready - s->began) & (RECORD_NS - 1),
-			      .previous = record_back(own, s->previous) & RECORD_LOST,
-			      .kind = s->kind & 3u,
-			      .woken = s->woken,
-			      .ran = (uint64_t)(s->ran - s->ready) & (RECORD_NS - 1),
-			      .waker_last =
-				      record_back(own, s->woken ? s->waker_last : 0) & RECORD_LOST,
-			      .reason = s->reason & 63u };
+	*r = (struct record){
+		.began = s->began,
+		.waker = s->waker,
+		.ready = ((uint64_t)(s->ready - s->began) & (RECORD_NS - 1)) |
+			 previous << RECORD_BACK | (uint64_t)s->kind << RECORD_KIND |
+			 (uint64_t)s->woken << RECORD_WOKEN,
+		.ran = ((uint64_t)(s->ran - s->ready) & (RECORD_NS - 1)) |
+		       waker_last << RECORD_BACK | (uint64_t)s->reason << RECORD_REASON,
+	};
 	if (UNLIKELY((uint64_t)(s->ran - s->began) >= RECORD_NS))
 		history_add_long(r, s);
 	h->n = own;
