@@ -272,6 +272,7 @@ struct mapper {
 	struct open_range gc, stw; /* in progress; the world stops once at a time */
 	uint64_t stopped_ns;	   /* of the world, before that */
 	struct pool nodes, waits;
+	struct pool few_events, messages;   /* of events; what is longer is allocated */
 	struct pool contexts, context_logs; /* of struct context, struct context_log */
 	struct map adopted; /* first half of an application's trace id -> struct trace */
 	size_t n_held;	    /* nodes and leaves of all traces */
@@ -396,6 +397,12 @@ static inline struct node *handle_get(struct handle h)
 }
 
 void leaf_free(struct mapper *m, struct node *leaf);
+/* How many events of a node are in a piece of m->few_events. */
+#define FEW_EVENTS ((size_t)2)
+/* The pools of events. */
+void events_init(struct mapper *m);
+/* A copy of what was logged, for a struct pending. */
+struct pooled *message_new(struct mapper *m, struct slice text, struct err *err);
 /* Forget an event. */
 void pending_release(struct mapper *m, struct pending *p);
 

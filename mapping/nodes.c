@@ -45,10 +45,51 @@ static struct node *slot_new(struct mapper *m, struct err *err)
 	return n;
 }
 
+/* Most messages are short, and all are in the way of the C library's allocator. */
+#define SHORT_MESSAGE ((size_t)64)
+
+void events_init(struct mapper *m)
+{
+	pool_init(&m->few_events, FEW_EVENTS * sizeof(struct pending), MAX_HELD_SPANS, "spans");
+	pool_init(&m->messages, SHORT_MESSAGE, MAX_HELD_SUMS, "log messages");
+}
+
+struct pooled *message_new(struct mapper *m, struct slice text, struct err *err)
+{
+	size_t size = sizeof(struct pooled) + text.len;
+	struct pooled *p = size <= SHORT_MESSAGE ? pool_take(&m->messages, err) : mem_alloc(size);
+
+	if (!p) {
+		if (size > SHORT_MESSAGE)
+			err_nomem(err, "a log message");
+		return NULL;
+	}
+	*p = (struct pooled){ .len = text.len };
+	if (text.len)
+		memcpy(p->text, text.ptr, text.len);
+	return p;
+}
+
+static void message_free(struct mapper *m, struct pooled *p)
+{
+	if (sizeof(*p) + p->len <= SHORT_MESSAGE)
+		pool_put(&m->messages, p);
+	else
+		mem_free(p);
+}
+
+static void events_free(struct mapper *m, struct node *n)
+{
+	if (n->events && n->cap_events <= FEW_EVENTS)
+		pool_put(&m->few_events, n->events);
+	else
+		mem_free(n->events);
+}
+
 void pending_release(struct mapper *m, struct pending *p)
 {
 	if (p->message)
-		mem_free(p->message);
+		message_free(m, p->message);
 	else if (p->wait.told)
 		pool_put(&m->waits, p->wait.told);
 }
@@ -57,7 +98,7 @@ static void slot_free(struct mapper *m, struct node *n)
 {
 	for (size_t i = 0; i < n->n_events; i++)
 		pending_release(m, &n->events[i]);
-	mem_free(n->events);
+	events_free(m, n);
 	if (n->wait)
 		pool_put(&m->waits, n->wait);
 	budget_free(&m->budgets, n->budget);
@@ -101,6 +142,8 @@ void nodes_release(struct mapper *m)
 	mem_free(m->traces);
 	pool_release(&m->nodes);
 	pool_release(&m->waits);
+	pool_release(&m->few_events);
+	pool_release(&m->messages);
 }
 
 void trace_free(struct mapper *m, struct trace *t)
@@ -356,17 +399,24 @@ static struct pending *event_slot(struct node *n, const struct pending *p)
 	return least && (p->message || block_of(p) > block_of(least)) ? least : NULL;
 }
 
-/* Most spans have one or two: twice as many as there were. */
+/* Most spans have one or two, from a pool; then twice as many as there were. */
 static enum status more_events(struct mapper *m, struct node *n, struct err *err)
 {
-	size_t cap = n->cap_events ? 2 * n->cap_events : 2;
-	struct pending *grown;
+	size_t cap = n->cap_events ? 2 * n->cap_events : FEW_EVENTS;
+	struct pending *few = n->cap_events <= FEW_EVENTS ? n->events : NULL, *grown;
 
 	if (cap > m->opt.events_per_span)
 		cap = m->opt.events_per_span;
-	grown = mem_realloc(n->events, cap * sizeof(*grown));
+	if (cap <= FEW_EVENTS)
+		grown = pool_take(&m->few_events, err);
+	else
+		grown = mem_realloc(few ? NULL : n->events, cap * sizeof(*grown));
 	if (!grown)
-		return err_nomem(err, "events of a span");
+		return cap <= FEW_EVENTS ? err->code : err_nomem(err, "events of a span");
+	if (few) {
+		memcpy(grown, few, n->n_events * sizeof(*grown));
+		pool_put(&m->few_events, few);
+	}
 	n->events = grown;
 	n->cap_events = cap;
 	return ST_OK;

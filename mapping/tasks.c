@@ -318,13 +318,8 @@ enum status log_event(struct mapper *m, struct goroutine *g, uint64_t task, int6
 	if (m->opt.n_sampling)
 		place->trace->log_bits |= sampler_log(m->opt.sampling, m->opt.n_sampling,
 						      pooled_slice(category), message);
-	p.message = mem_alloc(sizeof(*p.message) + message.len);
-	if (!p.message)
-		return err_nomem(err, "a log message");
-	*p.message = (struct pooled){ .len = message.len };
-	if (message.len)
-		memcpy(p.message->text, message.ptr, message.len);
-	return node_add_event(m, place, &p, err);
+	p.message = message_new(m, message, err);
+	return p.message ? node_add_event(m, place, &p, err) : err->code;
 }
 
 enum status map_log(struct mapper *m, const struct event *ev, struct err *err)
