@@ -233,6 +233,9 @@ func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stri
 
 var peaks sync.Map // *exec.Cmd to a channel that tells its peak once it is gone
 
+// sanitized: the program's memory is that of a sanitizer, and no test of ours.
+func sanitized() bool { return strings.Contains(*program, "/san-") }
+
 // watchPeak tells how much memory a process had at most, in KiB. What wait4 says of a child
 // includes what this process had when it started it.
 func watchPeak(pid int) chan int64 {
