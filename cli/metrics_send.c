@@ -184,8 +184,9 @@ enum status metrics_send_open(struct metrics_send **out, const struct exporter_s
 	pthread_cond_init(&m->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	m->n = n;
-	for (size_t i = 0; i < n && !st; i++) {
+	for (size_t i = 0; i < n; i++)
 		m->lanes[i].m = m;
+	for (size_t i = 0; i < n && !st; i++) {
 		if (exporters[i].is_otlp)
 			st = open_lane(&m->lanes[i], &exporters[i], err);
 	}

@@ -21,7 +21,7 @@ struct metrics_send;
 MUST_CHECK enum status metrics_transport(struct transport **out, const struct exporter_settings *e,
 					 struct err *err);
 
-/* On success *out is the caller's until metrics_send_close(). The exporters are borrowed. */
+/* On success *out is the caller's until metrics_send_close(). Nothing of the exporters is kept. */
 MUST_CHECK enum status metrics_send_open(struct metrics_send **out,
 					 const struct exporter_settings *exporters, size_t n,
 					 struct err *err);

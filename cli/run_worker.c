@@ -84,6 +84,18 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 	return st;
 }
 
+static enum status emit_packed(void *arg, const struct packed_span *span, bool *taken,
+			       struct err *err)
+{
+	struct worker *w = arg;
+	enum status st;
+
+	__atomic_store_n(&w->activity, QUEUEING, __ATOMIC_RELAXED);
+	st = w->sink.emit_packed(w->sink.arg, span, taken, err);
+	__atomic_store_n(&w->activity, MAPPING, __ATOMIC_RELAXED);
+	return st;
+}
+
 static void beat(void *arg, uint64_t done, uint64_t total)
 {
 	(void)done;
@@ -165,7 +177,8 @@ static enum status map(struct worker *w, const struct capture *c, struct convert
 	o.cause = slice_str(c->cause);
 	o.request = slice_str(c->traceparent);
 	o.sent = &w->sent;
-	st = convert_source(f, c->name, &o, (struct span_sink){ emit, w },
+	st = convert_source(f, c->name, &o,
+			    (struct span_sink){ emit, w, w->sink.emit_packed ? emit_packed : NULL },
 			    (struct metrics_sink){ w->metrics ? keep_metrics : NULL, w },
 			    (struct convert_watch){ beat, w }, r, err);
 	file_source_close(f);

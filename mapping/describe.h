@@ -318,4 +318,7 @@ HOT void describe_event(struct attrs *a, const struct mapper *m, const struct no
 	attrs_sum(a, KEY_CUT_ATTRIBUTES, a->n_cut);
 }
 
+/* packed.c: the span as bytes, until the next call; false: it has to become one of the model. */
+bool node_pack(struct mapper *m, const struct node *n, struct packed_span *out);
+
 #endif /* MAPPING_DESCRIBE_H */

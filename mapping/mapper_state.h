@@ -397,8 +397,7 @@ static inline struct node *handle_get(struct handle h)
 }
 
 void leaf_free(struct mapper *m, struct node *leaf);
-/* How many events of a node are in a piece of m->few_events. */
-#define FEW_EVENTS ((size_t)2)
+#define FEW_EVENTS ((size_t)2) /* of a node, in a piece of m->few_events */
 /* The pools of events. */
 void events_init(struct mapper *m);
 /* A copy of what was logged, for a struct pending. */
@@ -414,8 +413,6 @@ void referrers_release(struct mapper *m, struct trace *t);
 /* spans.c: turn a node whose ids are final into a span. */
 uint64_t wall_time(const struct node *n, int64_t time);
 MUST_CHECK enum status node_emit(struct mapper *m, const struct node *n, struct err *err);
-/* packed.c: the same span as bytes, until the next call; false: it has to become a span. */
-bool node_pack(struct mapper *m, const struct node *n, struct packed_span *out);
 /* How large that span is: span_bytes(). */
 size_t node_bytes(struct mapper *m, const struct node *n);
 

@@ -226,7 +226,9 @@ static void step(struct pull *p)
 
 	if (p->kept.waiting) {
 		pthread_mutex_unlock(&p->mutex);
-		(void)kept_retry(&p->kept, true);
+		/* Without a descriptor for it: later. */
+		if (!kept_retry(&p->kept, true))
+			wait_until(p, now_ns() + SECOND_NS / 20);
 		pthread_mutex_lock(&p->mutex);
 		return;
 	}

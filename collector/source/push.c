@@ -37,7 +37,7 @@ struct push {
 	pthread_mutex_t mutex;
 	size_t n_asked;
 	uint64_t refused;
-	uint64_t told_ns; /* of a limit that was reached */
+	uint64_t told_large_ns, told_full_ns; /* that a limit was reached */
 };
 
 enum push_state { RECEIVING, REFUSED, ASKED, ANSWERED };
@@ -80,8 +80,9 @@ static void refuse(struct pushed *r, unsigned int status, const char *why)
 	r->p->refused++;
 	pthread_mutex_unlock(&r->p->mutex);
 	if (status == 413 || status == 429)
-		source_tell_limit(&r->p->env, &r->p->told_ns, "a push was refused (%u): %s", status,
-				  why);
+		source_tell_limit(&r->p->env,
+				  status == 413 ? &r->p->told_large_ns : &r->p->told_full_ns,
+				  "a push was refused (%u): %s", status, why);
 }
 
 /* The reader of the inbox knows what became of it. */
@@ -208,7 +209,7 @@ static enum MHD_Result hand_over(struct pushed *r)
 	p->refused++;
 	r->status = 429;
 	snprintf(r->why, sizeof(r->why), "too many snapshots wait to be read");
-	source_tell_limit(&p->env, &p->told_ns, "a push was refused (429): %s", r->why);
+	source_tell_limit(&p->env, &p->told_full_ns, "a push was refused (429): %s", r->why);
 	MHD_resume_connection(r->connection);
 	pthread_mutex_unlock(&p->mutex);
 	return MHD_YES;

@@ -52,16 +52,16 @@ timeout 600 debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"} 
 apt-config dump | grep -E '^Acquire::(https?::Proxy|Check-)' >"$root/etc/apt/apt.conf.d/99host"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 mount -t proc proc "$root/proc"
-cp "$deb" "$root/root/package.deb"
-cp deploy/example/demo.trace.zst "$root/root/snapshot.trace"
+cp "$deb" "$root/srv/package.deb"
+cp deploy/example/demo.trace.zst "$root/srv/snapshot.trace"
 inside() { timeout 300 chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@" </dev/null; }
 apt() { inside apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"; }
 inside apt-get -q update >"$work/log" 2>&1
-ok "apt installs it" apt install /root/package.deb
+ok "apt installs it" apt install /srv/package.deb
 ok "and has nothing to complain about" inside apt-get -q check
 same "its files are as packed" "" "$(inside dpkg --verify flightspan)"
 same "flightspan version" "flightspan $version" "$(inside flightspan version | head -n 1)"
-inside flightspan convert /root/snapshot.trace >"$work/spans.jsonl" 2>"$work/log"
+inside flightspan convert /srv/snapshot.trace >"$work/spans.jsonl" 2>"$work/log"
 ok "converts the demo snapshot" grep -q '"name":"authorize card"' "$work/spans.jsonl"
 for page in 1/flightspan.1 5/flightspan.yaml.5; do
 	ok "man $page" bash -c 'zcat "$1" | man -l - | grep -q NAME' man "$root/usr/share/man/man$page.gz"
@@ -86,7 +86,7 @@ inside install -d -o flightspan -g flightspan /run/flightspan /var/lib/flightspa
 chroot --userspec=flightspan:flightspan "$root" /usr/bin/flightspan run -c /etc/flightspan/flightspan.yaml >"$work/run.log" 2>&1 </dev/null &
 sidecar=$!
 ok "health" await 20 inside flightspan health -q -c /etc/flightspan/flightspan.yaml
-inside install -o flightspan /root/snapshot.trace /run/flightspan.trace
+inside install -o flightspan /srv/snapshot.trace /run/flightspan.trace
 inside mv /run/flightspan.trace /run/flightspan/one.trace
 ok "a snapshot is taken" await 20 test ! -e "$root/run/flightspan/one.trace"
 kill -TERM "$sidecar"
@@ -100,7 +100,7 @@ ok "its spans wait in the queue" inside sh -c 'flightspan queue list -c /etc/fli
 mkdir -p "$root/run/systemd/system"
 printf '#!/bin/sh\necho "$@" >>/run/told\n' >"$work/systemctl"
 install -m 755 "$work/systemctl" "$root/bin/systemctl"
-ok "upgrade" apt install --reinstall /root/package.deb
+ok "upgrade" apt install --reinstall /srv/package.deb
 ok "what runs is restarted" grep -q 'try-restart .*flightspan.service' "$root/run/told"
 no "what does not is not started" grep -qE '(^| )(re)?start .*flightspan' "$root/run/told"
 ok "changes of the configuration stay" grep -q "127.0.0.1:$port" "$root/etc/flightspan/flightspan.yaml"

@@ -38,8 +38,12 @@ def sidecar(name, program, other):
         f'{s.directory()}\n- {{ name: box, push: {{ listen: "127.0.0.1:{box}" }} }}\n'
         f'- {{ name: live, stream: {{ url: "{program.url}/debug/pprof/trace" }} }}\n'
         f'- {{ name: ask, pull: {{ url: "{other.url}/debug/pprof/trace?seconds=1", timeout: 2s }} }}',
-        f'admin: {{ listen: "127.0.0.1:{admin_port}" }}\ntriggers:\n{RULES.replace("URL", program.url)}',
+        f'admin: {{ listen: "127.0.0.1:{admin_port}" }}\ntriggers:\n{RULES.replace("URL", program.url)}mapping: {{ metrics: true }}',
     )
+    # A thread of the metrics for each, of which the later ones may be missing.
+    text, one = s.config.read_text(), f'{{ name: sink, otlp: {{ endpoint: "{s.receiver.url}" }} }}'
+    need(one in text, "the exporter")
+    s.config.write_text(text.replace(one, f"{one}, {one.replace('sink', 'two')}, {one.replace('sink', 'three')}"))
     return s, memory, box, admin_port
 
 
