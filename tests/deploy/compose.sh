@@ -1,7 +1,8 @@
 #!/bin/bash
-# compose.sh: deploy/compose, up by one command with local images in place of a registry's; slow requests stand in
-# Zipkin's query API, and on its page as Chromium shows it: build/compose/trace.png.
-# Not run here: `--build` of orders (it needs an image with Go), and the profiles jaeger and tempo beyond their syntax.
+# compose.sh: deploy/compose, up by the one command that its README tells to type, with local images in place of a
+# registry's; slow requests stand in Zipkin's query API, and on its page as Chromium shows it: build/compose/trace.png.
+# Then the same with Jaeger, if check-jaeger has built it. Not run here: the profile tempo beyond its syntax.
+#   COMPOSE   the program, docker-compose if unset; a compose 2 that stands alone will do
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck disable=SC1091 # it is checked by itself
@@ -12,19 +13,26 @@ work=${work:?} base=${base:?} failed=${failed:?}
 out=build/compose
 project=flightspan-test-$$
 zipkin_version=3.5.1
-export ZIPKIN_PORT=$((20000 + RANDOM % 10000))
+compose=${COMPOSE:-docker-compose}
+export ZIPKIN_PORT=$((20000 + RANDOM % 5000)) JAEGER_PORT=$((25000 + RANDOM % 5000))
 zipkin=http://127.0.0.1:$ZIPKIN_PORT
-compose() { docker-compose -p "$project" -f deploy/compose/compose.yaml -f tests/deploy/compose.test.yaml --profile zipkin "$@"; }
+jaeger=http://127.0.0.1:$JAEGER_PORT
+# compose PROFILE ARGUMENTS...
+compose()
+{
+	BACKEND=$1 timeout 900 "$compose" -p "$project" -f deploy/compose/compose.yaml -f tests/deploy/compose.test.yaml \
+		--profile "$@"
+}
 cleanup()
 {
-	[ -z "${up:-}" ] || compose down -v -t 5 >"$work/said" 2>&1
+	[ -z "${up:-}" ] || compose zipkin --profile jaeger down -v -t 5 >"$work/said" 2>&1
 	engine_stop
 	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
-for tool in docker-compose chromium go mvn java curl jq; do
-	command -v $tool >/dev/null || SKIP_OK=yes skip check-compose "no $tool; deploy/setup deps ci installs it, but for Go"
+for tool in "$compose" chromium go mvn java curl jq; do
+	command -v "$tool" >/dev/null || SKIP_OK=yes skip check-compose "no $tool; deploy/setup deps ci installs it, but for Go"
 done
 engine_start check-compose
 
@@ -46,18 +54,18 @@ mkdir "$work/context"
 	-Dartifact=io.zipkin:zipkin-server:$zipkin_version:jar:exec >"$work/log" 2>&1 ||
 	SKIP_OK=yes skip check-compose "Zipkin's server cannot be had: $(tail -n 1 "$work/log")"
 ok "the Collector" env -C tests/e2e CGO_ENABLED=0 timeout 600 go build -mod=readonly -trimpath -buildvcs=false -o "$PWD/$out/bin/otelcol" ./otelcol
-ok "the service" env -C deploy/example CGO_ENABLED=0 timeout 300 go build -trimpath -buildvcs=false -o "$PWD/$out/bin/orders" .
+ok "the service's modules" env -C deploy/example GOMODCACHE="$PWD/$out/mod" GOFLAGS=-modcacherw timeout 300 go mod download
 for config in deploy/compose/collector/*.yaml; do
 	ok "otelcol validate ${config##*/}" $out/bin/otelcol validate --config "file:$config"
 done
 [ "$failed" -eq 0 ] || { sum check-compose; exit; }
 cp $out/bin/otelcol "$work/context"
 image otelcol 'COPY otelcol /usr/bin/' 'ENTRYPOINT ["/usr/bin/otelcol"]'
-mkdir -p "$work/context/run"
-cp $out/bin/orders "$work/context"
-image orders 'COPY orders /usr/bin/' 'RUN install -d -m 2770 -o 65532 -g 65532 /run/flightspan' 'ENTRYPOINT ["/usr/bin/orders"]'
-ok "image flightspan" timeout 900 docker build -q --network host --build-arg "BASE=$base" \
-	-f deploy/container/Dockerfile -t flightspan-test/flightspan .
+# What golang:1.26-bookworm is to the service: Go, and a proxy of modules, which is a folder here.
+cp -r "$(go env GOROOT)" "$work/context/go"
+cp -r $out/mod/cache/download "$work/context/proxy"
+image go 'COPY go /usr/local/go' 'COPY proxy /proxy' \
+	'ENV PATH=/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin GOPROXY=file:///proxy GOSUMDB=off GOTOOLCHAIN=local'
 cp $out/jar/zipkin-server-$zipkin_version-exec.jar "$work/context/zipkin.jar"
 java=$(readlink -f "$(command -v java)")
 cp -rL "${java%/bin/java}" "$work/context/jdk" 2>"$work/log" # its sources may be a dangling link
@@ -67,15 +75,18 @@ image zipkin 'COPY jdk /opt/jdk' 'COPY zipkin.jar /opt/' 'ENTRYPOINT ["/opt/jdk/
 # ---- what is there for people with a network
 
 for profile in zipkin jaeger tempo; do
-	ok "docker-compose config of $profile" env BACKEND=$profile docker-compose -f deploy/compose/compose.yaml --profile $profile config -q
+	ok "config of $profile" env BACKEND=$profile "$compose" -f deploy/compose/compose.yaml --profile $profile config -q
 done
-same "ports are on loopback alone" "" \
-	"$(docker-compose -f deploy/compose/compose.yaml --profile zipkin --profile jaeger --profile tempo config | grep -E '^ *- [0-9.]*:?[0-9]+:[0-9]+/tcp' | grep -v '127.0.0.1:')"
+# Compose 1 prints "- 127.0.0.1:1:2/tcp", compose 2 a mapping.
+"$compose" -f deploy/compose/compose.yaml --profile zipkin --profile jaeger --profile tempo config >"$work/config"
+same "three ports are published, on loopback alone" "3 3" \
+	"$(grep -cE '^ +- [0-9.:]+/tcp|published:' "$work/config") $(grep -cE '^ +- 127.0.0.1:|host_ip: 127.0.0.1' "$work/config")"
 
 # ---- up
 
 up=yes
-ok "docker-compose up" timeout 120 docker-compose -p "$project" -f deploy/compose/compose.yaml -f tests/deploy/compose.test.yaml --profile zipkin up -d --no-build
+export GO_IMAGE=flightspan-test/go BASE_IMAGE=$base
+SAID=40 ok "up --build" compose zipkin up --build -d
 ok "Zipkin's page answers" await 60 curl -fsS -o "$work/page" "$zipkin/health"
 began=$SECONDS
 # A slow request is one that was blocked by who held the stock lock.
@@ -89,7 +100,7 @@ ok "those of the stream" await 60 from live
 ok "on what it was blocked, and who held it" jq -e 'any(.[][]; .name == "sync mutex" and .duration > 300000 and
 	.tags["flightspan.waker.span"] == "reserve stock")' "$work/traces"
 cp "$work/traces" $out/traces.json
-compose logs --no-color >$out/logs.txt 2>&1
+compose zipkin logs --no-color >$out/logs.txt 2>&1
 
 # ---- the page
 
@@ -102,4 +113,17 @@ ok "a picture of the page" test -s $out/trace.png
 for text in 'post /orders' 'lock stock' 'sync mutex'; do
 	ok "the page shows $text" grep -qi "$text" $out/page.html
 done
+
+# ---- Jaeger in its place
+
+if [ -x build/jaeger/jaeger ]; then
+	cp build/jaeger/jaeger "$work/context"
+	image jaeger 'COPY jaeger /usr/bin/' 'USER 10001' 'ENTRYPOINT ["/usr/bin/jaeger"]' # as the official one
+	ok "up with Jaeger" compose jaeger up -d
+	slow_in_jaeger() { curl -fsS "$jaeger/api/traces?service=orders&minDuration=300ms&limit=50" >"$work/traces" &&
+		jq -e '[.data[].spans[] | select(.operationName == "POST /orders" and .duration > 300000)] | length > 0' "$work/traces"; }
+	ok "slow requests in Jaeger within a minute" await 60 slow_in_jaeger
+else
+	echo "SKIP check-compose: JAEGER TAKES NO PART: make check-jaeger builds it"
+fi
 sum check-compose
