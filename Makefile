@@ -217,6 +217,10 @@ check-context: $(B)/flightspan ## tasks in the application's traces, and capture
 check-e2e: $(addprefix $(B)/,flightspan asm) ## spans through a real OpenTelemetry Collector and back; needs Go
 	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/run.sh $<
 
+.PHONY: check-jaeger
+check-jaeger: $(B)/flightspan ## spans in a real Jaeger, found and read again; needs Go
+	$(Q)SHARED_TRACES=$(SHARED_TRACES) tests/e2e/jaeger.sh $<
+
 # TEST=Poison: one fault.
 FAULTS_NEED := $(B)/flightspan $(B)/shim.so $(if $(HAVE_GO),$(FAULTS))
 check-faults: $(FAULTS_NEED) ## what goes wrong between exporter and receiver, by sets; needs Go
