@@ -116,9 +116,12 @@ HOT void add_blocked(struct step *s, struct tally *t, uint8_t reason, uint64_t n
 HOT void take_wait(struct step *s, struct tally *t, bool follow, int64_t began, int64_t ready,
 		   uint8_t reason)
 {
-	/* A capture that begins later would not know why: nor does this one say. */
+	/*
+	 * A capture that begins later would not know why: nor does this one say. All know
+	 * that no goroutine ended it, or the path would have gone on to that one.
+	 */
 	if (ready > s->begin)
-		add_blocked(s, t, follow && began < s->begin ? (uint8_t)REASON_UNKNOWN : reason,
+		add_blocked(s, t, follow && began < s->begin ? (uint8_t)REASON_EXTERNAL : reason,
 			    take(s, began));
 }
 

@@ -187,6 +187,7 @@ enum status reasons_init(struct reasons *r, struct err *err)
 		[REASON_SYSCALL] = "syscall",
 		[REASON_COROUTINE] = "coroutine switch",
 		[REASON_OTHER] = "other",
+		[REASON_EXTERNAL] = "external",
 	};
 	enum status st = ST_OK;
 	uint8_t ignored;

@@ -23,6 +23,7 @@ enum {
 	REASON_SYSCALL,	  /* a system call */
 	REASON_COROUTINE, /* no word: a coroutine switch */
 	REASON_OTHER,	  /* more words than the table takes, or none in its key */
+	REASON_EXTERNAL,  /* no goroutine ended it: the network, or a timer */
 	N_FIXED_REASONS
 };
 
