@@ -89,8 +89,11 @@ HOT_CALL static enum status pump(struct reader *r, struct mapper *m, struct file
 		st = mapper_feed(m, ev, err);
 		if (st)
 			return st;
-		if (watch.fn && ++n % PROGRESS_EVENTS == 0)
-			watch.fn(watch.arg, file_source_consumed(f), file_source_size(f));
+		if (watch.fn && ++n % PROGRESS_EVENTS == 0) {
+			st = watch.fn(watch.arg, file_source_consumed(f), file_source_size(f), err);
+			if (st)
+				return st;
+		}
 	}
 }
 
@@ -129,9 +132,11 @@ enum status convert_source(struct file_source *f, const char *name,
 	return st;
 }
 
-static void show(void *arg, uint64_t done, uint64_t total)
+static enum status show(void *arg, uint64_t done, uint64_t total, struct err *err)
 {
+	(void)err;
 	progress_show(arg, done, total);
+	return ST_OK;
 }
 
 enum status convert_file(const char *path, const struct mapper_options *options,

@@ -20,9 +20,10 @@ struct convert_result {
 	bool salvaged;	   /* the last generation was cut, what is left of it is converted */
 };
 
-/* Called now and then while a trace is read. */
+/* Called now and then while a trace is read. A failure ends the conversion. */
 struct convert_watch {
-	void (*fn)(void *arg, uint64_t done, uint64_t total); /* bytes; total 0: unknown */
+	/* bytes; total 0: unknown */
+	enum status (*fn)(void *arg, uint64_t done, uint64_t total, struct err *err);
 	void *arg;
 };
 

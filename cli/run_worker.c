@@ -16,6 +16,13 @@
 
 #define SECOND_NS ((uint64_t)1000000000)
 #define TAKE_NS (60 * SECOND_NS)
+/*
+ * How long a stop waits for what is read: a file that stays in its folder, and a capture
+ * that exists nowhere else. With what sending takes (queue.flush), that is within the 30 s
+ * that systemd and Kubernetes wait before they kill.
+ */
+#define FILE_GRACE_NS (10 * SECOND_NS)
+#define CAPTURE_GRACE_NS (20 * SECOND_NS)
 
 enum activity { IDLE, MAPPING, QUEUEING };
 
@@ -32,9 +39,11 @@ struct worker {
 	struct span_sink sink;
 	pthread_t thread;
 	bool runs;
-	bool stop, drain; /* atomic */
-	int activity;	  /* atomic; enum activity */
-	uint64_t beat_ns; /* atomic: when it last did something */
+	bool stop, drain;  /* atomic */
+	uint64_t ended_ns; /* atomic: when the program was stopped, or 0 */
+	uint64_t grace_ns; /* of what it is at */
+	int activity;	   /* atomic; enum activity */
+	uint64_t beat_ns;  /* atomic: when it last did something */
 	pthread_mutex_t mutex;
 	struct worker_counts counts;
 	struct worker_capture last[WORKER_CAPTURES]; /* a ring */
@@ -67,6 +76,19 @@ static bool is_set(const bool *flag)
 	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
 }
 
+/* Has it to leave what it is at for the next start? */
+static bool gives_up(const struct worker *w)
+{
+	uint64_t ended = is_set(&w->stop) ? __atomic_load_n(&w->ended_ns, __ATOMIC_RELAXED) : 0;
+
+	return ended && now_ns() - ended >= w->grace_ns;
+}
+
+static enum status give_up(struct err *err)
+{
+	return err_set(err, ST_IO, ERR_NO_OFFSET, "the program stops before it is read");
+}
+
 static enum status seed(void *arg, uint64_t key, struct err *err)
 {
 	return sent_seed(arg, key, err);
@@ -78,6 +100,8 @@ static enum status emit(void *arg, const struct span *span, struct err *err)
 	struct worker *w = arg;
 	enum status st;
 
+	if (gives_up(w))
+		return give_up(err);
 	__atomic_store_n(&w->activity, QUEUEING, __ATOMIC_RELAXED);
 	st = w->sink.emit(w->sink.arg, span, err);
 	__atomic_store_n(&w->activity, MAPPING, __ATOMIC_RELAXED);
@@ -90,17 +114,20 @@ static enum status emit_packed(void *arg, const struct packed_span *span, bool *
 	struct worker *w = arg;
 	enum status st;
 
+	if (gives_up(w))
+		return give_up(err);
 	__atomic_store_n(&w->activity, QUEUEING, __ATOMIC_RELAXED);
 	st = w->sink.emit_packed(w->sink.arg, span, taken, err);
 	__atomic_store_n(&w->activity, MAPPING, __ATOMIC_RELAXED);
 	return st;
 }
 
-static void beat(void *arg, uint64_t done, uint64_t total)
+static enum status beat(void *arg, uint64_t done, uint64_t total, struct err *err)
 {
 	(void)done;
 	(void)total;
 	act(arg, MAPPING);
+	return gives_up(arg) ? give_up(err) : ST_OK;
 }
 
 /* What another run has sent, and where spans go. Again after each failure of the queue. */
@@ -212,7 +239,7 @@ static enum status commit(struct worker *w, const struct queue_snapshot *s, stru
 /* Whose fault it is that a capture could not be mapped. */
 static enum capture_outcome blame(const struct worker *w, enum status st, struct err *err)
 {
-	if (st == ST_NOMEM || send_stopped())
+	if (st == ST_NOMEM || send_stopped() || gives_up(w))
 		return CAPTURE_LATER;
 	if (output_failed(w->output)) {
 		if (st != ST_LIMIT)
@@ -335,13 +362,16 @@ static void serve(struct worker *w, struct capture *c)
 	bool later;
 
 	act(w, MAPPING);
-	if (is_set(&w->stop) && c->in_place) {
+	w->grace_ns = c->in_place ? FILE_GRACE_NS : CAPTURE_GRACE_NS;
+	if ((is_set(&w->stop) && c->in_place) || gives_up(w)) {
 		outcome = CAPTURE_LATER;
-		err_set(&err, ST_IO, ERR_NO_OFFSET, "the program stops");
+		(void)give_up(&err);
 	} else {
 		outcome = process(w, c, &err);
 	}
 	close(c->fd);
+	if (outcome == CAPTURE_LATER && c->in_place && gives_up(w))
+		log_warn("%s: %s: %s; the next start reads it", c->source, c->name, err.msg);
 	later = outcome == CAPTURE_LATER && !is_set(&w->stop);
 	if (later)
 		log_error("%s: %s: %s; tried again", c->source, c->name, err.msg);
@@ -405,6 +435,7 @@ void worker_stop(struct worker *w, bool drain)
 	if (!w->runs)
 		return;
 	__atomic_store_n(&w->drain, drain, __ATOMIC_RELEASE);
+	__atomic_store_n(&w->ended_ns, drain ? now_ns() : 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
 	inbox_wake(w->inbox);
 	pthread_join(w->thread, NULL);

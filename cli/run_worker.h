@@ -24,8 +24,9 @@ MUST_CHECK enum status worker_start(struct worker *w, const struct run_plan *pla
 				    struct send *send, struct metrics_send *metrics,
 				    struct err *err);
 /*
- * Wait until it has ended what it is at. `drain`: it first takes what is in the inbox and
- * exists nowhere else; files that stay where they are go back to their source.
+ * Wait until it has ended what it is at. `drain`, for the program's end: it first takes what
+ * is in the inbox and exists nowhere else; files that stay where they are go back to their
+ * source. It leaves what it is at after 10 s if that is such a file, else after 20 s.
  */
 void worker_stop(struct worker *w, bool drain);
 

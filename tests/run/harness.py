@@ -354,6 +354,24 @@ def small_traces(assembler, n, folder):
     return paths
 
 
+def large_trace(assembler, path, tasks=60, regions=1500):
+    """One snapshot of so many spans; its batches are below the format's 64 KiB."""
+    text = TEMPLATE[:TEMPLATE.index("UserTaskBegin")].format(t=1_000_000_000, u=1_000_000_010)
+    for n in range(1, tasks + 1):
+        if n > 1:
+            text += f"EventBatch gen=1 m=1 time={1_000_000_010 + n * 100_000_000} size=auto\n"
+        text += f"UserTaskBegin dt=1 task={n} parent_task=0 name_string=1 stack=0\n"
+        text += regions * (f"UserRegionBegin dt=1 task={n} name_string=2 stack=0\n"
+                           f"UserRegionEnd dt=1000 task={n} name_string=2 stack=0\n")
+        text += f"UserTaskEnd dt=1 task={n} stack=0\n"
+    source = path.with_suffix(".text")
+    source.write_text(text + "EndOfGeneration\n")
+    subprocess.run([assembler, str(source), str(path)], check=True)
+    source.unlink()
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
