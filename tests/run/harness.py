@@ -354,7 +354,7 @@ def small_traces(assembler, n, folder):
     return paths
 
 
-def large_trace(assembler, path, tasks=60, regions=1500):
+def large_trace(assembler, path, tasks=100, regions=1500):
     """One snapshot of so many spans; its batches are below the format's 64 KiB."""
     text = TEMPLATE[:TEMPLATE.index("UserTaskBegin")].format(t=1_000_000_000, u=1_000_000_010)
     for n in range(1, tasks + 1):
