@@ -132,6 +132,7 @@ enum status critical_path(struct mapper *m, struct node *task, const struct goro
 	w.path = task->path = path_new(m, err);
 	if (!w.path)
 		return err->code;
+	stop.previous = g->track.last;
 	stop.ran = end;
 	if (!stop.ready)
 		stop.ready = end;

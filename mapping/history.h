@@ -5,8 +5,8 @@
  * MAX_HISTORY for all goroutines together: memory is bounded, and what is older
  * than the ring is lost and says so. A record knows the one before of its
  * goroutine, and the last one of the goroutine that ended the stop as of then:
- * walking back only ever leads to lower numbers, so it ends on any input. Records
- * are kept while a task is open; nobody looks further back than its begin.
+ * walking back only ever leads to lower numbers, so it ends on any input. All are
+ * kept, also while no task is open: one that began before the capture may turn up.
  */
 #ifndef MAPPING_HISTORY_H
 #define MAPPING_HISTORY_H
@@ -150,17 +150,15 @@ static inline void track_ready(struct track *t, int64_t waker, const struct trac
 	t->stop.waker_last = waker_track->last;
 }
 
-/* It runs again; the stop is recorded if `keep`. */
-MUST_CHECK static inline enum status track_run(struct history *h, struct track *t, bool keep,
-					       int64_t now, struct err *err)
+/* It runs again. */
+MUST_CHECK static inline enum status track_run(struct history *h, struct track *t, int64_t now,
+					       struct err *err)
 {
 	enum status st;
 
 	if (!t->stopped)
 		return ST_OK;
 	t->stopped = false;
-	if (!keep)
-		return ST_OK;
 	if (UNLIKELY(!h->ring)) {
 		st = history_begin(h, err);
 		if (st)

@@ -244,8 +244,7 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 static enum status runs(struct mapper *m, struct goroutine *g, const struct event *ev,
 			struct err *err)
 {
-	/* Only a task's path and waits for a task are looked up: the capture has a trace. */
-	enum status st = track_run(&m->history, &g->track, m->n_traces > 1, ev->time, err);
+	enum status st = track_run(&m->history, &g->track, ev->time, err);
 
 	if (!st)
 		st = account_state(m, g, GO_RUNNING, REASON_UNKNOWN, ev->time, err);

@@ -7,7 +7,7 @@ DUMP.txt is what `dump` prints (proven elsewhere to be Go's own text), SPANS.jso
 what `convert` wrote of the same trace with limits that drop nothing. Everything
 is kept in memory and looked up plainly: tasks, regions, logs and waits by the
 rules of docs/mapping.md. The two must agree as multisets of spans with their
-names, times, parents, cuts, events and time budgets (twin_time.py). TRACE is looked at for its time alone,
+names, times, parents, cuts, events, time budgets (twin_time.py) and critical paths (twin_path.py). TRACE is looked at for its time alone,
 which a trace without clocks is anchored to. A span that was over the exporter's
 size has lost events and is compared without them. Prints what differs; exit
 status 1 then.
@@ -19,7 +19,9 @@ import re
 import sys
 from datetime import datetime, timezone
 
+import twin_path
 import twin_time
+from twin_reasons import refine, wait_name
 
 SPANS_OVER, EVENTS_OVER = 1_000_000, 10_000
 HEAD = re.compile(r'M=(-?\d+) P=(-?\d+) G=(-?\d+) (\w+) Time=(-?\d+)(.*)')
@@ -71,47 +73,6 @@ def wall_ns(text):
     m = re.match(r'(.*?)(?:\.(\d+))?Z$', text)
     t = datetime.strptime(m[1], '%Y-%m-%dT%H:%M:%S').replace(tzinfo=timezone.utc)
     return int(t.timestamp()) * 10 ** 9 + int((m[2] or '0').ljust(9, '0'))
-
-
-LOCKS = {'Mutex': 'mutex', 'RWMutex': 'rwmutex', 'rlocker': 'rwmutex', 'WaitGroup': 'waitgroup',
-         'Once': 'once'}
-HTTP = re.compile(r'net/http\.\(\*(persistConn|Transport|Client|http2\w+)\)|'
-                  r'golang\.org/x/net/http2\.\(\*(Transport|ClientConn|clientConnReadLoop|clientStream)\)')
-POLL = re.compile(r'internal/poll\.\(\*FD\)\.(?:Raw|P)?(Read|read|Write|write|Accept)')
-
-
-def refine(word, stack):
-    """What the stack (functions, leaf first) adds to the runtime's word, or None."""
-    if word == 'sync':
-        found = None
-        for f in stack:
-            m = re.match(r'(?:internal/)?sync\.(?:\(\*(\w+)\))?', f)
-            if not m:
-                break
-            found = LOCKS.get(m[1], found)
-        return found
-    http = any(HTTP.match(f) for f in stack)
-    if word == 'select':
-        return 'http client' if http else None
-    if word != 'network':
-        return None
-    polls = [POLL.match(f)[1].lower() for f in stack if POLL.match(f)]
-    if 'accept' in polls:
-        return 'accept'
-    if any(re.match(r'net\.(\(\*netFD\)\.(connect|dial)|\(\*(sysDialer|Dialer)\))', f) for f in stack):
-        return 'dial'
-    if any(re.match(r'crypto/tls\.\(\*Conn\)\.[hH]andshake', f) for f in stack):
-        return 'tls'
-    if http:
-        return 'http client'
-    if any(f.startswith('crypto/tls.(*Conn)') for f in stack):
-        return 'tls'
-    return polls[0] if polls else None
-
-
-def wait_name(word, on):
-    word = 'sync' if word == 'sync.(*Cond).Wait' else word
-    return f'{word} {on}' if on else word
 
 
 class Span:
@@ -174,6 +135,7 @@ class Mapping:
         self.offset, self.first, self.last, self.capture = None, None, None, None
         self.gc = self.stw = None
         self.lives, self.stops = [], []
+        self.history, self.paths = twin_path.Paths(), {}
 
     def goroutine(self, goid):
         g = self.goroutines[goid]
@@ -286,7 +248,10 @@ class Mapping:
             if task in self.tasks:
                 return  # ended twice
             self.cut_task(task)
-        self.open_tasks.pop(task).end = time
+        s = self.open_tasks.pop(task)
+        s.end = time
+        if g != -1:
+            self.paths[s] = self.history.walk(g, time, s.start)
 
     def place(self, g, task):
         inner = [s for s in self.goroutines[g].regions() if s.task == task]
@@ -311,6 +276,7 @@ class Mapping:
 
     def transition(self, by, time, goid, old, new, word, stack):
         g = self.goroutine(goid)
+        self.history.transition(by, time, self.first, goid, old, new, word)
         on = refine(word, stack) if g.resident() else None
         part = twin_time.PARTS.get(new)
         if part == 'running' and g.life.assists:
@@ -386,11 +352,15 @@ class Mapping:
         for s in self.spans:
             if s.end is None:
                 s.end, s.cut_end = self.last, s.kind != 'capture'
+                if s.kind == 'task' and s.goroutine in self.goroutines:
+                    self.paths[s] = self.history.walk(s.goroutine, self.last, s.start)
         if self.stw:
             self.stops.append((self.stw[0], self.last))
         times = twin_time.budgets(self.lives, self.stops, self.last, self.capture)
+        critical = set(twin_path.marked(self.spans, self.paths))
         for s in self.spans:
-            s.times = frozenset(times.get(s, {}).items())
+            path = {**self.paths.get(s, [{}])[0], **({'flightspan.critical': True} if s in critical else {})}
+            s.times = frozenset({**times.get(s, {}), **path}.items())
 
 
 def read_events(path):
@@ -447,8 +417,12 @@ def read_spans(path):
             a = attributes(e.get('attributes', []))
             events[e['name'], int(e['timeUnixNano']), a.get('message')] += 1
         events = frozenset(events.items()) if 'droppedEventsCount' not in s else None
-        times = frozenset(t for t in attributes(s.get('attributes', []), int).items()
-                          if t[0].startswith('flightspan.time.') or t[0] == 'flightspan.goroutines')
+        numbers = attributes(s.get('attributes', []), int).items()
+        times = {t for t in numbers if t[0].startswith(('flightspan.time.', 'flightspan.critical.'))
+                 or t[0] == 'flightspan.goroutines'}
+        if 'flightspan.critical' in attributes(s.get('attributes', [])):
+            times.add(('flightspan.critical', True))
+        times = frozenset(times)
         out[keys[trace, span], above, events, times] += 1
     return out
 
