@@ -7,7 +7,7 @@ DUMP.txt is what `dump` prints (proven elsewhere to be Go's own text), SPANS.jso
 what `convert` wrote of the same trace with limits that drop nothing. Everything
 is kept in memory and looked up plainly: tasks, regions, logs and waits by the
 rules of docs/mapping.md. The two must agree as multisets of spans with their
-names, times, parents, cuts, events, time budgets (twin_time.py) and critical paths (twin_path.py). TRACE is looked at for its time alone,
+names, times, parents, cuts, events, time budgets (twin_time.py), critical paths and what wakers did (twin_path.py). TRACE is looked at for its time alone,
 which a trace without clocks is anchored to. A span that was over the exporter's
 size has lost events and is compared without them. Prints what differs; exit
 status 1 then.
@@ -81,7 +81,7 @@ class Span:
         self.own_offset, self.goroutine, self.task = offset, goroutine, task
         self.app = None  # the application's trace and span that it is below
         self.end, self.cut_start, self.cut_end = None, False, False
-        self.lost, self.events = None, collections.Counter()
+        self.lost, self.events, self.meanwhile = None, collections.Counter(), {}
 
     @property
     def offset(self):
@@ -251,7 +251,7 @@ class Mapping:
         s = self.open_tasks.pop(task)
         s.end = time
         if g != -1:
-            self.paths[s] = self.history.walk(g, time, s.start)
+            self.paths[s] = self.history.task(g, time, s.start)
 
     def place(self, g, task):
         inner = [s for s in self.goroutines[g].regions() if s.task == task]
@@ -276,8 +276,8 @@ class Mapping:
 
     def transition(self, by, time, goid, old, new, word, stack):
         g = self.goroutine(goid)
-        self.history.transition(by, time, self.first, goid, old, new, word)
         on = refine(word, stack) if g.resident() else None
+        self.history.transition(by, time, self.first, goid, old, new, word, on)
         part = twin_time.PARTS.get(new)
         if part == 'running' and g.life.assists:
             part = 'gc_assist'
@@ -319,6 +319,7 @@ class Mapping:
         if time - start >= SPANS_OVER or (cut and time - start >= EVENTS_OVER):
             s = self.span('wait', name, start, resident, goid)
             s.end, s.cut_end = time, cut
+            s.meanwhile = self.history.meanwhile(goid)
         elif time - start >= EVENTS_OVER and resident.end is None:
             resident.events[name, start, None] += 1
 
@@ -353,13 +354,13 @@ class Mapping:
             if s.end is None:
                 s.end, s.cut_end = self.last, s.kind != 'capture'
                 if s.kind == 'task' and s.goroutine in self.goroutines:
-                    self.paths[s] = self.history.walk(s.goroutine, self.last, s.start)
+                    self.paths[s] = self.history.task(s.goroutine, self.last, s.start)
         if self.stw:
             self.stops.append((self.stw[0], self.last))
         times = twin_time.budgets(self.lives, self.stops, self.last, self.capture)
         critical = set(twin_path.marked(self.spans, self.paths))
         for s in self.spans:
-            path = {**self.paths.get(s, [{}])[0], **({'flightspan.critical': True} if s in critical else {})}
+            path = {**self.paths.get(s, [{}])[0], **s.meanwhile, **({'flightspan.critical': True} if s in critical else {})}
             s.times = frozenset({**times.get(s, {}), **path}.items())
 
 
@@ -418,7 +419,7 @@ def read_spans(path):
             events[e['name'], int(e['timeUnixNano']), a.get('message')] += 1
         events = frozenset(events.items()) if 'droppedEventsCount' not in s else None
         numbers = attributes(s.get('attributes', []), int).items()
-        times = {t for t in numbers if t[0].startswith(('flightspan.time.', 'flightspan.critical.'))
+        times = {t for t in numbers if t[0].startswith(('flightspan.time.', 'flightspan.critical.', 'flightspan.waker.time.'))
                  or t[0] == 'flightspan.goroutines'}
         if 'flightspan.critical' in attributes(s.get('attributes', [])):
             times.add(('flightspan.critical', True))

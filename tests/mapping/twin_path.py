@@ -1,11 +1,16 @@
-"""Critical paths, done once more and slowly: nothing is forgotten, and each walk starts anew.
+"""Critical paths, and what wakers did, once more and slowly: nothing is forgotten, each walk starts anew.
 
 Every goroutine keeps all its stops: when it ceased to run, became runnable, ran again, and who made
-it runnable with how many stops behind him. A path is walked back over them from a task's end.
+it runnable with how many stops behind him. A path is walked back over them from a task's end, a
+waker's time from the end of the wait; that one does not leave the waker.
 """
 import collections
+import re
 
 from twin_time import family
+
+# Somebody has what it waits for.
+HELD = re.compile(r'sync|chan |select')
 
 
 class Stop:
@@ -25,8 +30,8 @@ class Paths:
         self.done = collections.defaultdict(list)
         self.now = {}  # stops that are not over
 
-    def transition(self, by, time, first, goid, old, new, word):
-        """As `flightspan dump` names the states; word is the runtime's for why it waits."""
+    def transition(self, by, time, first, goid, old, new, word, on):
+        """As `flightspan dump` names the states; why it waits: the runtime's word, and what the stack adds."""
         if old == new or new == 'NotExist':
             return
         if old == 'Undetermined':
@@ -41,7 +46,7 @@ class Paths:
         if old == 'NotExist':
             self.now[goid] = Stop('birth', time, ready=time)
         elif new == 'Waiting':
-            self.now[goid] = Stop('wait', time, (word or 'coroutine switch') if old == 'Running' else 'unknown')
+            self.now[goid] = Stop('wait', time, (word or 'coroutine switch', on) if old == 'Running' else 'unknown')
         elif new == 'Syscall':
             self.now[goid] = Stop('syscall', time)
         elif old == 'Running':
@@ -52,11 +57,21 @@ class Paths:
             if old != 'Syscall' and by != -1:
                 stop.waker = by, len(self.done[by])
 
-    def walk(self, goid, end, begin):
-        """(the attributes of a task of that time that ended on that goroutine, segments (goroutine, from, to))."""
+    def task(self, goid, end, begin):
+        """(attributes of a task of that time that ended on that goroutine, segments (goroutine, from, to))."""
+        return self.walk(goid, len(self.done[goid]), self.now.get(goid), end, begin, True)
+
+    def meanwhile(self, goid):
+        """What the waker did during the wait that is over or was the last: attributes of that one's span."""
+        stop = self.now.get(goid) or self.done[goid][-1]
+        if not stop.waker or not HELD.match(stop.reason[0]):
+            return {}
+        return self.walk(*stop.waker, None, stop.ready, stop.began, False)[0]
+
+    def walk(self, goid, before, stop, end, begin, follow):
         sums, segments = collections.Counter(), []
-        now, at, before = end, goid, len(self.done[goid])
-        stop = self.now[goid].ends(end) if goid in self.now else None
+        now, at = end, goid
+        stop = stop and stop.ends(end)
 
         def take(until, *parts):
             nonlocal now
@@ -77,18 +92,21 @@ class Paths:
                 stop = self.done[at][before]
             take(stop.ran, 'running')
             take(stop.ready, 'runnable')
-            if stop.waker:
+            if stop.waker and follow:
                 at, before = stop.waker
             elif stop.kind == 'syscall':
                 take(stop.began, 'syscall')
             elif stop.kind == 'wait':
-                reason = 'external' if stop.began < begin else stop.reason
+                reason = 'external' if follow and stop.began < begin else stop.reason
+                if follow and isinstance(reason, tuple):
+                    reason = reason[0]  # what the stack adds may be of another trace
                 take(stop.began, 'blocked', *('blocked.' + name for name in family(reason)))
             elif stop.kind == 'birth':
                 break
             stop = None
         sums['unknown'] = now - begin
-        return {f'flightspan.critical.{k}_ns': v for k, v in sums.items() if v}, segments
+        prefix = 'flightspan.critical' if follow else 'flightspan.waker.time'
+        return {f'{prefix}.{k}_ns': v for k, v in sums.items() if v}, segments
 
 
 def marked(spans, paths):
