@@ -13,7 +13,7 @@ static void put_time(struct buf *b, uint64_t ns)
 	if (ns < 1000) {
 		buf_u64(b, ns);
 		buf_str(b, " ns");
-	} else if (ns < 1000000) {
+	} else if (ns < 999500) { /* else it is 1 ms, rounded */
 		buf_u64(b, (ns + 500) / 1000);
 		buf_str(b, " us");
 	} else if (tenths < 100 && tenths % 10) {
