@@ -18,15 +18,21 @@ enum status account_assist(struct mapper *m, struct goroutine *g, bool on, int64
 	enum status st = account_settle(m, g, now, err);
 
 	if (on && !g->assist)
-		charged(m, g)->count[PART_ASSIST]++;
+		g->charged->count[PART_ASSIST]++;
 	g->assist = on;
+	settle_part(g);
 	return st;
 }
 
-static void unlink_goroutine(struct goroutine *g)
+static void unlink_goroutine(struct mapper *m, struct goroutine *g)
 {
 	if (!g->resident)
 		return;
+	/* The node may end before the wait that is for it does. */
+	if (g->waiting_for && !g->holds) {
+		g->holds = true;
+		g->waiting_for->trace->n_open++;
+	}
 	if (g->next)
 		g->next->previous = g->previous;
 	if (g->previous)
@@ -35,6 +41,7 @@ static void unlink_goroutine(struct goroutine *g)
 		g->resident->residents = g->next;
 	g->next = g->previous = NULL;
 	g->resident = NULL;
+	g->charged = &m->outside;
 }
 
 static enum status need_budget(struct mapper *m, struct node *n, struct err *err)
@@ -50,7 +57,7 @@ static enum status link_goroutine(struct mapper *m, struct goroutine *g, struct 
 {
 	enum status st;
 
-	unlink_goroutine(g);
+	unlink_goroutine(m, g);
 	if (!n)
 		return ST_OK;
 	st = need_budget(m, n, err);
@@ -59,6 +66,7 @@ static enum status link_goroutine(struct mapper *m, struct goroutine *g, struct 
 	if (st)
 		return st;
 	g->resident = n;
+	g->charged = n->budget;
 	g->next = n->residents;
 	if (g->next)
 		g->next->previous = g;
@@ -92,6 +100,7 @@ enum status account_born(struct mapper *m, struct goroutine *g, struct node *inh
 static void ghost_add(struct mapper *m, struct goroutine *g)
 {
 	g->ghost = true;
+	settle_part(g);
 	g->inherited = (struct handle){ NULL, 0 };
 	g->ghost_next = m->ghosts;
 	if (g->ghost_next)
@@ -102,7 +111,7 @@ static void ghost_add(struct mapper *m, struct goroutine *g)
 
 static void ghost_free(struct mapper *m, struct goroutine *g)
 {
-	unlink_goroutine(g);
+	unlink_goroutine(m, g);
 	*g->ghost_link = g->ghost_next;
 	if (g->ghost_next)
 		g->ghost_next->ghost_link = g->ghost_link;
@@ -113,7 +122,7 @@ enum status account_gone(struct mapper *m, struct goroutine *g, int64_t now, str
 {
 	enum status st = account_settle(m, g, now, err);
 
-	unlink_goroutine(g);
+	unlink_goroutine(m, g);
 	return st;
 }
 
@@ -140,7 +149,7 @@ static enum status hand_on(struct mapper *m, struct node *n, int64_t end, struct
 		struct node *next;
 
 		st = account_settle(m, g, end, err);
-		unlink_goroutine(g);
+		unlink_goroutine(m, g);
 		next = m->finishing ? NULL : goroutine_resident(g);
 		if (!st && next)
 			st = link_goroutine(m, g, next, false, err);

@@ -8,36 +8,32 @@
 
 #include "mapping/mapper_state.h"
 
-static inline enum budget_part part_of(const struct goroutine *g)
+/* What its state comes to, after that has changed, or whether it assists, or is a ghost. */
+static inline void settle_part(struct goroutine *g)
 {
 	static const uint8_t parts[] = {
 		[GO_UNDETERMINED] = PART_RUNNING, [GO_NOT_EXIST] = PART_RUNNING,
 		[GO_RUNNABLE] = PART_RUNNABLE,	  [GO_RUNNING] = PART_RUNNING,
 		[GO_WAITING] = PART_BLOCKED,	  [GO_SYSCALL] = PART_SYSCALL
 	};
-	enum budget_part part = parts[g->state];
 
+	g->part = parts[g->state];
+	if (UNLIKELY(g->assist) && g->part == PART_RUNNING)
+		g->part = PART_ASSIST;
 	if (UNLIKELY(g->ghost))
-		return PART_ABSENT;
-	return UNLIKELY(g->assist) && part == PART_RUNNING ? PART_ASSIST : part;
-}
-
-static inline struct budget *charged(struct mapper *m, const struct goroutine *g)
-{
-	return g->resident ? g->resident->budget : &m->outside;
+		g->part = PART_ABSENT;
 }
 
 /* Charge its time until now to the node it works for. */
-MUST_CHECK static inline enum status account_settle(struct mapper *m, struct goroutine *g,
-						    int64_t now, struct err *err)
+HOT MUST_CHECK enum status account_settle(struct mapper *m, struct goroutine *g, int64_t now,
+					  struct err *err)
 {
-	struct budget *to = charged(m, g);
+	struct budget *to = g->charged;
 	uint64_t ns = (uint64_t)(now - g->since);
-	enum budget_part part = part_of(g);
 
 	g->since = now;
-	to->ns[part] += ns;
-	if (part != PART_BLOCKED || !ns)
+	to->ns[g->part] += ns;
+	if (g->part != PART_BLOCKED || !ns)
 		return ST_OK;
 	return budget_add_reason(&m->budgets, to, g->reason, ns, 0, err);
 }
@@ -46,23 +42,16 @@ MUST_CHECK static inline enum status account_settle(struct mapper *m, struct gor
 HOT MUST_CHECK enum status account_state(struct mapper *m, struct goroutine *g, unsigned int state,
 					 uint8_t reason, int64_t now, struct err *err)
 {
-	struct budget *to = charged(m, g);
-	enum budget_part part = part_of(g);
-	uint64_t ns = (uint64_t)(now - g->since);
-	enum status st;
+	struct budget *to = g->charged;
+	enum status st = account_settle(m, g, now, err);
 
-	g->since = now;
-	to->ns[part] += ns;
-	if (part == PART_BLOCKED && ns) {
-		st = budget_add_reason(&m->budgets, to, g->reason, ns, 0, err);
-		if (UNLIKELY(st))
-			return st;
-	}
+	if (UNLIKELY(st))
+		return st;
 	g->state = (uint8_t)state;
 	g->reason = reason;
-	part = part_of(g);
-	to->count[part]++;
-	if (part != PART_BLOCKED)
+	settle_part(g);
+	to->count[g->part]++;
+	if (g->part != PART_BLOCKED)
 		return ST_OK;
 	return budget_add_reason(&m->budgets, to, reason, 0, 1, err);
 }

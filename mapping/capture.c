@@ -1,5 +1,5 @@
 /* The capture's own trace: its root, GC and stop-the-world below it. */
-#include "mapping/mapper_state.h"
+#include "mapping/account.h"
 
 enum status capture_begin(struct mapper *m, const struct event *ev, struct err *err)
 {
@@ -118,6 +118,7 @@ static enum status map_assist(struct mapper *m, const struct event *ev, struct e
 	/* Told again, or for the first time: then it has been so since it was first seen. */
 	if (ev->kind == EVENT_RANGE_ACTIVE) {
 		g->assist = true;
+		settle_part(g);
 		return ST_OK;
 	}
 	return account_assist(m, g, ev->kind == EVENT_RANGE_BEGIN, ev->time, err);

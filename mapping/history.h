@@ -101,9 +101,9 @@ COLD void history_add_long(struct record *r, const struct stop *s);
 /* How far `number` is before the record `own`; 0: there is none. */
 static inline unsigned int record_back(uint64_t own, uint64_t number)
 {
-	if (!number)
-		return 0;
-	return own - number < MAX_HISTORY ? (unsigned int)(own - number) : RECORD_LOST;
+	if (LIKELY(number && own - number < MAX_HISTORY))
+		return (unsigned int)(own - number);
+	return number ? RECORD_LOST : 0;
 }
 
 static inline void history_add(struct history *h, const struct stop *s)

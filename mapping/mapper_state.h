@@ -50,18 +50,20 @@ struct wall_clock {
 
 /* One stop of a goroutine: running, waiting (or in a system call), runnable, running. */
 struct wait {
-	const struct pooled *stack;	  /* where it stopped, or NULL */
-	const struct pooled *waker_stack; /* who made it runnable, or NULL */
-	int64_t waker;			  /* its goroutine, or NO_GOROUTINE */
-	int64_t stopped, ready, resumed;  /* ns; ready and resumed 0 if cut off */
-	int64_t id_time;		  /* stopped, as recorded */
-	uint8_t reason;			  /* of mapper.reasons */
+	const struct pooled *stack; /* where it stopped, or NULL */
+	int64_t stopped, ready;	    /* ns; ready 0 if cut off */
+	int64_t id_time;	    /* stopped, as recorded */
+	uint8_t reason;		    /* of mapper.reasons */
 	bool syscall;
 	bool inherited;	     /* of a goroutine that only its creator's task made resident */
 	bool has_waker_span; /* the ids below */
 	bool unlinked;	     /* that span is not sent: it is told, not linked to */
 	bool told;	     /* whoever knows the whole of this span's trace knows that span */
-	const struct pooled *waker_name; /* of that span; NULL: too many names */
+	bool woken;	     /* what is below is written: wait_complete() */
+	int64_t resumed;     /* ns; 0 if cut off */
+	int64_t waker;	     /* its goroutine, or NO_GOROUTINE */
+	const struct pooled *waker_stack; /* who made it runnable, or NULL */
+	const struct pooled *waker_name;  /* of that span; NULL: too many names */
 	struct handle waker_node;
 	uint8_t waker_trace[TRACE_ID_BYTES],
 		waker_span[SPAN_ID_BYTES]; /* provisional until link_settle() */
@@ -172,7 +174,7 @@ struct trace {
 	size_t max_spans;
 	size_t n_held;		  /* nodes and leaves, until it is sent */
 	bool shed;		  /* it had to make room for other traces: trim.c */
-	size_t n_open;		  /* open nodes and waits in flight */
+	size_t n_open;		  /* open nodes, and waits in flight that hold it */
 	struct handle *referrers; /* leaves of other traces that link into this one */
 	size_t n_referrers, cap_referrers;
 	uint64_t log_bits; /* sampling rules whose condition on logs is met */
@@ -183,30 +185,34 @@ struct trace {
 	uint8_t adopted_id[TRACE_ID_BYTES];
 };
 
-/* What every transition looks at stands first. */
+/* What every transition looks at stands first, in whole lines of the cache. */
 struct goroutine {
 	int64_t id;
 	int64_t since;		  /* its time is charged until then */
+	struct budget *charged;	  /* to this: the resident's, or mapper.outside */
 	struct node *resident;	  /* whom it works for; NULL: nobody */
-	struct node *waiting_for; /* of the wait in flight, whose trace is held; NULL: none is */
-	uint8_t state;		  /* enum go_state; running if it was not told */
-	uint8_t reason;		  /* while it waits */
-	bool assist;		  /* it is made to help the GC */
-	bool ghost;		  /* it ended; tasks that it began did not */
+	struct node *waiting_for; /* of the wait in flight; NULL: none is */
+	size_t n_entries;
+	uint8_t part;	/* enum budget_part: what its time is now; settle_part() */
+	uint8_t state;	/* enum go_state; running if it was not told */
+	uint8_t reason; /* while it waits */
+	bool assist;	/* it is made to help the GC */
+	bool ghost;	/* it ended; tasks that it began did not */
+	bool holds;	/* the trace that the wait in flight is for: its node does not */
 	bool has_runnable;
 	uint8_t owner; /* enum goroutine_owner */
 	struct track track;
 	struct wait wait; /* the one in flight */
 	uint64_t serial;  /* an id used again is another goroutine */
 	struct handle *entries;
-	size_t n_entries, cap_entries;
+	size_t cap_entries;
 	size_t n_regions; /* open ones among the entries */
 	struct handle inherited;
 	int64_t runnable;	     /* for metrics: since when it is */
 	struct context_log *context; /* a traceparent whose task is not certain yet, or NULL */
 	struct goroutine *next, *previous; /* others that work for `resident` */
 	struct goroutine *ghost_next, **ghost_link;
-};
+} __attribute__((aligned(64)));
 
 /* The few goroutines that a program keeps busy are found without a hash. */
 #define NEAR_GOROUTINES 1024u

@@ -284,8 +284,12 @@ enum status reasons_refine(struct reasons *r, uint8_t raw, enum wait_detail deta
 	enum status st = ST_OK;
 
 	*out = raw;
-	if (!detail || !wait_detail_fits(detail, r->list[raw].word))
+	if (!detail)
 		return ST_OK;
+	if (!wait_detail_fits(detail, r->list[raw].word)) {
+		*known = raw;
+		return ST_OK;
+	}
 	if (!*known && r->n < MAX_REASONS) {
 		st = add(r, r->list[raw].word, detail, known, err);
 		if (!st)

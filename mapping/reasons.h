@@ -41,7 +41,8 @@ struct reason {
 	enum wait_detail detail;
 	bool held;			 /* a wait on a lock or channel: somebody kept it waiting */
 	uint8_t raw;			 /* the reason without the detail; itself if it has none */
-	uint8_t refined[N_WAIT_DETAILS]; /* of a raw one: its refined ones, or 0 */
+	/* Of a raw one: its refined ones, itself where a detail does not fit; 0: not asked yet. */
+	uint8_t refined[N_WAIT_DETAILS];
 	struct slice key;		 /* the word inside attribute names */
 	struct slice keys[N_REASON_KEYS]; /* of `ready` where they fit */
 	struct ready_key ready[N_REASON_KEYS];
@@ -74,6 +75,18 @@ static inline bool reasons_known(const struct reasons *r, uint64_t id, uint8_t *
 /* The reason of a word, which is the string `id` of this generation. */
 MUST_CHECK enum status reasons_find(struct reasons *r, uint64_t id, struct slice word, uint8_t *out,
 				    struct err *err);
+/* The reason with what the stack adds, if it was asked for before. */
+static inline bool reasons_refined(const struct reasons *r, uint8_t raw, enum wait_detail detail,
+				   uint8_t *out)
+{
+	uint8_t known = r->list[raw].refined[detail];
+
+	if (!known)
+		return false;
+	*out = known;
+	return true;
+}
+
 /* The same with what the stack adds; `raw` itself where that is nothing. */
 MUST_CHECK enum status reasons_refine(struct reasons *r, uint8_t raw, enum wait_detail detail,
 				      uint8_t *out, struct err *err);

@@ -24,6 +24,8 @@ enum status goroutine_new(struct mapper *m, int64_t id, struct goroutine **out, 
 	/* First heard of now, it has been there since the capture's begin. */
 	g->since = m->first_time;
 	g->state = GO_RUNNING;
+	g->part = PART_RUNNING;
+	g->charged = &m->outside;
 	st = map_put(&m->goroutines, (uint64_t)id, g, err);
 	if (st) {
 		pool_put(&m->goroutine_pool, g);

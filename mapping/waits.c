@@ -15,22 +15,31 @@ static void wait_begin(struct goroutine *g, const struct event *ev, uint8_t reas
 	struct node *n = kept(g->resident);
 	struct wait *w = &g->wait;
 
-	/* What has_waker_span goes with is written with it. */
 	w->stack = stack;
-	w->waker_stack = NULL;
-	w->waker = NO_GOROUTINE;
 	w->stopped = ev->time;
-	w->ready = w->resumed = 0;
+	w->ready = 0;
 	w->id_time = ev->wire_time;
 	w->reason = reason;
 	w->syscall = ev->to == GO_SYSCALL;
 	w->inherited = !g->n_entries;
-	w->has_waker_span = w->unlinked = w->told = false;
-	w->waker_name = NULL;
-	w->waker_node = (struct handle){ NULL, 0 };
+	/* What these go with is written with them. */
+	w->has_waker_span = w->unlinked = w->told = w->woken = false;
 	g->waiting_for = n;
-	/* A trace waits for its waits. */
-	n->trace->n_open++;
+	/* A trace waits for its waits: as long as the node is open, that holds it. */
+	g->holds = n != g->resident;
+	if (UNLIKELY(g->holds))
+		n->trace->n_open++;
+}
+
+/* Most waits are told to nobody: only of others what nobody has written is. */
+static void wait_complete(struct wait *w)
+{
+	if (w->woken)
+		return;
+	w->woken = true;
+	w->waker = NO_GOROUTINE;
+	w->waker_stack = w->waker_name = NULL;
+	w->waker_node = (struct handle){ NULL, 0 };
 }
 
 /* The word is spelled only if its id is new in the generation. */
@@ -60,7 +69,8 @@ static enum status stops(struct mapper *m, struct goroutine *g, const struct eve
 	}
 	if (!st && g->resident) {
 		st = stackpool_stack(&m->stacks, ev, &stack, err);
-		if (!st && stack && stack->detail)
+		if (!st && stack && stack->detail &&
+		    !reasons_refined(&m->reasons, reason, stack->detail, &reason))
 			st = reasons_refine(&m->reasons, reason, stack->detail, &reason, err);
 	}
 	if (st)
@@ -95,6 +105,7 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
 	w->ready = ev->time;
 	if (w->syscall)
 		return ST_OK;
+	wait_complete(w);
 	w->waker = ev->g;
 	st = stackpool_stack(&m->stacks, ev, &w->waker_stack, err);
 	waker = st || ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
@@ -114,11 +125,13 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
  * What a person is told first. Helpers that merely inherited the task wait all
  * the time (net/http reads ahead during every request): they explain nothing.
  */
-static void note_longest(struct node *n, const struct wait *w)
+static void note_longest(struct node *n, struct wait *w)
 {
-	if (!w->syscall && !w->inherited &&
-	    w->ready - w->stopped > n->longest.ready - n->longest.stopped)
-		n->longest = short_wait(w);
+	if (w->syscall || w->inherited ||
+	    w->ready - w->stopped <= n->longest.ready - n->longest.stopped)
+		return;
+	wait_complete(w);
+	n->longest = short_wait(w);
 }
 
 /* A wait of the goroutine is over at `end`: a child span, an event, or nothing. */
@@ -171,18 +184,18 @@ HOT enum status wait_end(struct mapper *m, struct goroutine *g, int64_t end, boo
 {
 	struct node *n = g->waiting_for;
 	struct wait *w = &g->wait;
-	struct trace *t = n->trace;
 	enum status st = ST_OK;
 
-	if (!cut)
-		w->resumed = end;
-	if ((uint64_t)(end - w->stopped) >= m->report_over_ns)
+	w->resumed = cut ? 0 : end;
+	if ((uint64_t)(end - w->stopped) >= m->report_over_ns) {
+		wait_complete(w);
 		st = wait_report(m, g, n, end, cut, err);
+	}
 	if (!w->ready)
 		w->ready = end;
 	note_longest(n, w);
 	g->waiting_for = NULL;
-	return st ? st : trace_unhold(m, t, err);
+	return st || !g->holds ? st : trace_unhold(m, n->trace, err);
 }
 
 enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err)
@@ -200,6 +213,7 @@ static void first_seen(const struct mapper *m, struct goroutine *g, unsigned int
 
 	g->state = (uint8_t)state;
 	g->reason = REASON_UNKNOWN;
+	settle_part(g);
 	if (state == GO_RUNNABLE || state == GO_WAITING || state == GO_SYSCALL)
 		track_stop(&g->track, kinds[state], REASON_UNKNOWN, m->first_time);
 }
