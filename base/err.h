@@ -34,6 +34,9 @@ enum status {
 /* A function that is called all the time, though all it calls may fail: not to be made small. */
 #define HOT_CALL __attribute__((hot, noinline))
 
+/* What a hot function does at times: a call, so that its own frame stays small. */
+#define APART __attribute__((noinline))
+
 /* What a hot loop nearly always, or nearly never, finds true. */
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

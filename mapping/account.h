@@ -16,12 +16,11 @@ static inline void settle_part(struct goroutine *g)
 		[GO_RUNNABLE] = PART_RUNNABLE,	  [GO_RUNNING] = PART_RUNNING,
 		[GO_WAITING] = PART_BLOCKED,	  [GO_SYSCALL] = PART_SYSCALL
 	};
+	uint8_t part = parts[g->state];
 
-	g->part = parts[g->state];
-	if (UNLIKELY(g->assist) && g->part == PART_RUNNING)
-		g->part = PART_ASSIST;
-	if (UNLIKELY(g->ghost))
-		g->part = PART_ABSENT;
+	if (UNLIKELY(g->assist | g->ghost))
+		part = g->ghost ? PART_ABSENT : part == PART_RUNNING ? PART_ASSIST : part;
+	g->part = part;
 }
 
 /* Charge its time until now to the node it works for. */

@@ -91,7 +91,7 @@ void history_init(struct history *h);
 void history_release(struct history *h);
 
 /* The ring's memory. */
-MUST_CHECK enum status history_begin(struct history *h, struct err *err);
+COLD MUST_CHECK enum status history_begin(struct history *h, struct err *err);
 /* A stop that took too long to be told. */
 COLD void history_add_long(struct record *r, const struct stop *s);
 

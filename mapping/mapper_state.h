@@ -433,14 +433,16 @@ static inline struct goroutine *goroutine_find(const struct mapper *m, int64_t i
 	return LIKELY(g && g->id == id) ? g : goroutine_find_far(m, id);
 }
 
-MUST_CHECK enum status goroutine_new(struct mapper *m, int64_t id, struct goroutine **out,
-				     struct err *err);
+/* NULL: err is filled. */
+COLD struct goroutine *goroutine_new(struct mapper *m, int64_t id, struct err *err);
 
 MUST_CHECK static inline enum status goroutine_get(struct mapper *m, int64_t id,
 						   struct goroutine **out, struct err *err)
 {
 	*out = goroutine_find(m, id);
-	return LIKELY(*out) ? ST_OK : goroutine_new(m, id, out, err);
+	if (UNLIKELY(!*out))
+		*out = goroutine_new(m, id, err);
+	return LIKELY(*out) ? ST_OK : err->code;
 }
 
 /* It is not found any more, but stays until goroutine_free(). */

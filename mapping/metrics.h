@@ -32,7 +32,7 @@ struct metrics_state {
 MUST_CHECK enum status metrics_sync(struct mapper *m, const struct event *ev, struct err *err);
 void metrics_event(struct mapper *m, const struct event *ev);
 /* Before the mapper changes the goroutine. */
-void metrics_transition(struct mapper *m, struct goroutine *g, const struct event *ev);
+APART void metrics_transition(struct mapper *m, struct goroutine *g, const struct event *ev);
 /* The world goes on. */
 void metrics_stop_over(struct mapper *m, const struct open_range *stop, int64_t now);
 

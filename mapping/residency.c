@@ -12,13 +12,13 @@ struct goroutine *goroutine_find_far(const struct mapper *m, int64_t id)
 	return g;
 }
 
-enum status goroutine_new(struct mapper *m, int64_t id, struct goroutine **out, struct err *err)
+struct goroutine *goroutine_new(struct mapper *m, int64_t id, struct err *err)
 {
 	struct goroutine *g = pool_get(&m->goroutine_pool, err);
 	enum status st;
 
 	if (!g)
-		return err->code;
+		return NULL;
 	g->id = id;
 	g->serial = ++m->last_goroutine;
 	/* First heard of now, it has been there since the capture's begin. */
@@ -29,11 +29,10 @@ enum status goroutine_new(struct mapper *m, int64_t id, struct goroutine **out, 
 	st = map_put(&m->goroutines, (uint64_t)id, g, err);
 	if (st) {
 		pool_put(&m->goroutine_pool, g);
-		return st;
+		return NULL;
 	}
 	m->near[(uint64_t)id % NEAR_GOROUTINES] = g;
-	*out = g;
-	return ST_OK;
+	return g;
 }
 
 void goroutine_forget(struct mapper *m, const struct goroutine *g)

@@ -8,18 +8,15 @@ static bool in_flight(const struct goroutine *g)
 	return g->waiting_for != NULL;
 }
 
-/* The goroutine stops: remember where, and for which span it was working. */
-static void wait_begin(struct goroutine *g, const struct event *ev, uint8_t reason,
-		       const struct pooled *stack)
+/* The goroutine stops: remember when, and for which span it was working. */
+HOT void wait_begin(struct goroutine *g, const struct event *ev)
 {
 	struct node *n = kept(g->resident);
 	struct wait *w = &g->wait;
 
-	w->stack = stack;
 	w->stopped = ev->time;
 	w->ready = 0;
 	w->id_time = ev->wire_time;
-	w->reason = reason;
 	w->syscall = ev->to == GO_SYSCALL;
 	w->inherited = !g->n_entries;
 	/* What these go with is written with them. */
@@ -43,42 +40,48 @@ static void wait_complete(struct wait *w)
 }
 
 /* The word is spelled only if its id is new in the generation. */
-static enum status reason_of(struct mapper *m, const struct event *ev, uint8_t *out,
-			     struct err *err)
+COLD static enum status reason_spell(struct mapper *m, struct wait *w, const struct event *ev,
+				     struct err *err)
 {
-	if (reasons_known(&m->reasons, ev->args[0], out))
-		return ST_OK;
-	return reasons_find(&m->reasons, ev->args[0], event_reason(ev), out, err);
+	return reasons_find(&m->reasons, ev->args[0], event_reason(ev), &w->reason, err);
+}
+
+/* Where it stopped, which may tell more of why. */
+HOT enum status stopped_where(struct mapper *m, struct wait *w, const struct event *ev,
+			      struct err *err)
+{
+	enum status st = stackpool_stack(&m->stacks, ev, &w->stack, err);
+	unsigned int detail = !st && w->stack ? w->stack->detail : DETAIL_NONE;
+
+	if (!detail || reasons_refined(&m->reasons, w->reason, detail, &w->reason))
+		return st;
+	return reasons_refine(&m->reasons, w->reason, detail, &w->reason, err);
 }
 
 /*
  * It does not run any more: why, and where if somebody wants to know. The history that
  * paths lead back through is written before it is known who waits for whom.
  */
-static enum status stops(struct mapper *m, struct goroutine *g, const struct event *ev,
-			 struct err *err)
+HOT enum status stops(struct mapper *m, struct goroutine *g, const struct event *ev,
+		      struct err *err)
 {
-	const struct pooled *stack = NULL;
-	uint8_t reason = REASON_SYSCALL;
+	struct wait *w = &g->wait;
 	enum status st = ST_OK;
 
+	w->reason = REASON_SYSCALL;
 	if (ev->to == GO_WAITING) {
-		reason = REASON_COROUTINE;
-		if (ev->wire == EV_GO_BLOCK)
-			st = reason_of(m, ev, &reason, err);
+		w->reason = REASON_COROUTINE;
+		if (ev->wire == EV_GO_BLOCK && !reasons_known(&m->reasons, ev->args[0], &w->reason))
+			st = reason_spell(m, w, ev, err);
 	}
-	if (!st && g->resident) {
-		st = stackpool_stack(&m->stacks, ev, &stack, err);
-		if (!st && stack && stack->detail &&
-		    !reasons_refined(&m->reasons, reason, stack->detail, &reason))
-			st = reasons_refine(&m->reasons, reason, stack->detail, &reason, err);
-	}
-	if (st)
-		return st;
-	track_stop(&g->track, ev->to == GO_WAITING ? STOP_WAIT : STOP_SYSCALL, reason, ev->time);
-	st = account_state(m, g, ev->to, reason, ev->time, err);
 	if (!st && g->resident)
-		wait_begin(g, ev, reason, stack);
+		st = stopped_where(m, w, ev, err);
+	if (UNLIKELY(st))
+		return st;
+	track_stop(&g->track, ev->to == GO_WAITING ? STOP_WAIT : STOP_SYSCALL, w->reason, ev->time);
+	st = account_state(m, g, ev->to, w->reason, ev->time, err);
+	if (!st && g->resident)
+		wait_begin(g, ev);
 	return st;
 }
 
@@ -94,8 +97,8 @@ static bool is_known_with(const struct node *other, const struct node *one)
 }
 
 /* Somebody made it runnable: who, from where, and for which span that one works. */
-static enum status wait_ready(struct mapper *m, struct goroutine *g, const struct event *ev,
-			      struct err *err)
+APART static enum status wait_ready(struct mapper *m, struct goroutine *g, const struct event *ev,
+				    struct err *err)
 {
 	struct wait *w = &g->wait;
 	struct goroutine *waker;
@@ -125,18 +128,17 @@ static enum status wait_ready(struct mapper *m, struct goroutine *g, const struc
  * What a person is told first. Helpers that merely inherited the task wait all
  * the time (net/http reads ahead during every request): they explain nothing.
  */
-static void note_longest(struct node *n, struct wait *w)
+APART static void note_longest(struct node *n, struct wait *w)
 {
-	if (w->syscall || w->inherited ||
-	    w->ready - w->stopped <= n->longest.ready - n->longest.stopped)
+	if (w->ready - w->stopped <= n->longest.ready - n->longest.stopped)
 		return;
 	wait_complete(w);
 	n->longest = short_wait(w);
 }
 
 /* A wait of the goroutine is over at `end`: a child span, an event, or nothing. */
-static enum status wait_report(struct mapper *m, struct goroutine *g, struct node *n, int64_t end,
-			       bool cut, struct err *err)
+APART static enum status wait_report(struct mapper *m, struct goroutine *g, struct node *n,
+				     int64_t end, bool cut, struct err *err)
 {
 	struct wait *w = &g->wait;
 	uint64_t length = (uint64_t)(end - w->stopped);
@@ -193,7 +195,8 @@ HOT enum status wait_end(struct mapper *m, struct goroutine *g, int64_t end, boo
 	}
 	if (!w->ready)
 		w->ready = end;
-	note_longest(n, w);
+	if (!(w->syscall | w->inherited))
+		note_longest(n, w);
 	g->waiting_for = NULL;
 	return st || !g->holds ? st : trace_unhold(m, n->trace, err);
 }
@@ -218,8 +221,8 @@ static void first_seen(const struct mapper *m, struct goroutine *g, unsigned int
 		track_stop(&g->track, kinds[state], REASON_UNKNOWN, m->first_time);
 }
 
-static enum status born(struct mapper *m, const struct event *ev, struct goroutine *g,
-			struct err *err)
+APART static enum status born(struct mapper *m, const struct event *ev, struct goroutine *g,
+			      struct err *err)
 {
 	struct goroutine *creator = ev->g == NO_GOROUTINE ? NULL : goroutine_find(m, ev->g);
 	struct node *n = creator ? task_of_node(m, creator->resident) : NULL;
@@ -228,8 +231,8 @@ static enum status born(struct mapper *m, const struct event *ev, struct gorouti
 }
 
 /* It ended: so do its regions. Nobody will end them any more. */
-static enum status gone(struct mapper *m, const struct event *ev, struct goroutine *g,
-			struct err *err)
+APART static enum status gone(struct mapper *m, const struct event *ev, struct goroutine *g,
+			      struct err *err)
 {
 	enum status st = ST_OK;
 
@@ -255,8 +258,7 @@ static enum status gone(struct mapper *m, const struct event *ev, struct gorouti
 }
 
 /* It runs again. */
-static enum status runs(struct mapper *m, struct goroutine *g, const struct event *ev,
-			struct err *err)
+HOT enum status runs(struct mapper *m, struct goroutine *g, const struct event *ev, struct err *err)
 {
 	enum status st = track_run(&m->history, &g->track, ev->time, err);
 
@@ -271,8 +273,8 @@ static enum status runs(struct mapper *m, struct goroutine *g, const struct even
 }
 
 /* It is not running yet: preempted, woken, begun, or back from a system call. */
-static enum status other(struct mapper *m, struct goroutine *g, const struct event *ev,
-			 struct err *err)
+HOT enum status other(struct mapper *m, struct goroutine *g, const struct event *ev,
+		      struct err *err)
 {
 	const struct goroutine *by = NULL;
 	struct track *t = &g->track;
@@ -307,13 +309,14 @@ static enum status other(struct mapper *m, struct goroutine *g, const struct eve
 HOT_CALL enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
 {
 	struct goroutine *g;
-	enum status st;
 
 	if (ev->resource != RESOURCE_GOROUTINE)
 		return ST_OK;
-	st = goroutine_get(m, ev->id, &g, err);
-	if (st)
-		return st;
+	g = goroutine_find(m, ev->id);
+	if (UNLIKELY(!g))
+		g = goroutine_new(m, ev->id, err);
+	if (UNLIKELY(!g))
+		return err->code;
 	if (UNLIKELY(m->opt.metrics))
 		metrics_transition(m, g, ev);
 	if (ev->to == GO_NOT_EXIST)
