@@ -44,30 +44,12 @@ HOT size_t varint_size(uint64_t v)
 	return ((63 - (size_t)__builtin_clzll(v | 1)) * 9 + 73) / 64;
 }
 
-/*
- * As bytes of seven bits. May write up to eight bytes, whatever the number takes:
- * all the bytes are there at once, and only the pointer depends on how many count.
- */
-HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
+/* Numbers of 2^28 and more. */
+__attribute__((unused)) APART static uint8_t *put_large_varint(uint8_t *p, uint64_t v)
 {
-	if (v < 0x80) {
-		*p = (uint8_t)v;
-		return p + 1;
-	}
-	/* Most times and lengths: half of the steps of what follows. */
-	if (v < 1u << 28) {
-		static const uint32_t more[] = { 0, 0, 0x80, 0x8080, 0x808080 };
-		uint32_t x = (uint32_t)v;
-		size_t n = varint_size(v);
+	size_t n = varint_size(v);
 
-		x = (x & 0x7f) | (x & 0x3f80) << 1 | (x & 0x1fc000) << 2 | (x & 0xfe00000) << 3;
-		x = htole32(x | more[n]);
-		memcpy(p, &x, sizeof(x));
-		return p + n;
-	}
 	if (v < (uint64_t)1 << 56) {
-		size_t n = varint_size(v);
-
 		v = (v & 0xfffffff) | (v & 0xfffffff0000000) << 4;
 		v = (v & 0x3fff00003fff) | (v & 0xfffc0000fffc000) << 2;
 		v = (v & 0x7f007f007f007f) | (v & 0x3f803f803f803f80) << 1;
@@ -81,6 +63,31 @@ HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
 	}
 	*p++ = (uint8_t)v;
 	return p;
+}
+
+/*
+ * As bytes of seven bits. May write up to eight bytes, whatever the number takes:
+ * all the bytes are there at once, and only the pointer depends on how many count.
+ */
+HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
+{
+	if (v < 0x80) {
+		*p = (uint8_t)v;
+		return p + 1;
+	}
+	/* Most times and lengths: half of the steps of what follows. */
+	if (LIKELY(v < 1u << 28)) {
+		static const uint32_t more[] = { 0, 0, 0x80, 0x8080, 0x808080 };
+		uint32_t x = (uint32_t)v;
+		size_t n = varint_size(v);
+
+		x = (x & 0x3fff) | (x & 0xfffc000) << 2;
+		x = (x & 0x7f007f) | (x & 0x3f803f80) << 1;
+		x = htole32(x | more[n]);
+		memcpy(p, &x, sizeof(x));
+		return p + n;
+	}
+	return put_large_varint(p, v);
 }
 
 HOT uint8_t *put_fixed64(uint8_t *p, uint64_t v)

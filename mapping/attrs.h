@@ -52,15 +52,23 @@ HOT uint8_t *pack_text(struct attrs *a, uint8_t *p, struct slice text, bool vali
 	return p;
 }
 
+/* All of a ready key; what stands behind a short one is not worth its time. */
+HOT void put_ready(uint8_t *p, struct slice key)
+{
+	const size_t half = sizeof(struct ready_key) / 2;
+
+	memcpy(p, key.ptr - 2, half);
+	if (2 + key.len + sizeof(READY_KEY_INT) - 1 > half)
+		memcpy(p + half, key.ptr - 2 + half, half);
+}
+
 /* All lengths are single bytes, filled in at the end. */
 HOT void pack_ready_int(struct attrs *a, struct slice key, int64_t v)
 {
 	uint8_t *p = a->to, *value = p + 2 + 2 + key.len, *end;
 
-	memcpy(p + 2, key.ptr - 2, sizeof(struct ready_key));
+	put_ready(p + 2, key);
 	p[0] = a->tag;
-	value[0] = WIRE_BYTES(2);
-	value[2] = WIRE_VARINT(3);
 	end = put_varint(value + 3, (uint64_t)v);
 	value[1] = (uint8_t)(end - value - 2);
 	p[1] = (uint8_t)(end - p - 2);
@@ -86,7 +94,7 @@ HOT void pack_str(struct attrs *a, struct slice key, struct slice text, bool val
 	size_t value = field_size(text.len);
 	uint8_t *p = put_head(a->to, a->tag, 2 + key.len + field_size(value));
 
-	memcpy(p, key.ptr - 2, sizeof(struct ready_key));
+	put_ready(p, key);
 	p = put_head(p + 2 + key.len, WIRE_BYTES(2), value);
 	p = put_head(p, WIRE_BYTES(1), text.len);
 	a->to = pack_text(a, p, text, valid);
@@ -124,7 +132,7 @@ HOT void attrs_true(struct attrs *a, enum attribute_key key)
 	}
 	a->n++;
 	p = put_head(p, a->tag, 2 + name.len + 4);
-	memcpy(p, name.ptr - 2, sizeof(struct ready_key));
+	put_ready(p, name);
 	p = put_head(p + 2 + name.len, WIRE_BYTES(2), 2);
 	*p++ = WIRE_VARINT(2);
 	*p++ = true;

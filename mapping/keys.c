@@ -4,7 +4,7 @@
 const struct key_info key_infos[N_ATTRIBUTE_KEYS] = { ATTRIBUTE_KEYS(X) };
 #undef X
 
-#define X(id, name, type, where, meaning) { READY_KEY_TAG, sizeof(name) - 1, name },
+#define X(id, name, type, where, meaning) { READY_KEY_TAG, sizeof(name) - 1, name READY_KEY_INT },
 static const struct ready_key ready_keys[N_ATTRIBUTE_KEYS] = { ATTRIBUTE_KEYS(X) };
 #undef X
 

@@ -141,6 +141,7 @@ static struct slice make_ready(struct ready_key *ready, struct slice key)
 		return key;
 	*ready = (struct ready_key){ .tag = READY_KEY_TAG, .len = (uint8_t)key.len };
 	memcpy(ready->text, key.ptr, key.len);
+	memcpy(ready->text + key.len, READY_KEY_INT, sizeof(READY_KEY_INT) - 1);
 	return (struct slice){ ready->text, key.len };
 }
 

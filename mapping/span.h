@@ -28,10 +28,12 @@ enum attr_type { ATTR_STRING, ATTR_INT, ATTR_BOOL, ATTR_DOUBLE };
  * may copy all of it at once without looking: most attributes of spans have such keys.
  */
 #define READY_KEY_TAG 0x0au
-#define READY_KEY_TEXT 62u
+#define READY_KEY_TEXT 59u
+/* What stands behind the text: a value that is a number, but for its length. */
+#define READY_KEY_INT "\022\000\030"
 struct ready_key {
 	uint8_t tag, len;
-	uint8_t text[READY_KEY_TEXT]; /* whatever stands behind len bytes of it */
+	uint8_t text[READY_KEY_TEXT + sizeof(READY_KEY_INT) - 1];
 };
 
 struct attr {
