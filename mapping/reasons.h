@@ -39,11 +39,11 @@ struct reason {
 	struct slice word; /* the runtime's */
 	struct slice name; /* of a span: the word and the detail */
 	enum wait_detail detail;
-	bool held;			 /* a wait on a lock or channel: somebody kept it waiting */
-	uint8_t raw;			 /* the reason without the detail; itself if it has none */
+	bool held;   /* a wait on a lock or channel: somebody kept it waiting */
+	uint8_t raw; /* the reason without the detail; itself if it has none */
 	/* Of a raw one: its refined ones, itself where a detail does not fit; 0: not asked yet. */
 	uint8_t refined[N_WAIT_DETAILS];
-	struct slice key;		 /* the word inside attribute names */
+	struct slice key;		  /* the word inside attribute names */
 	struct slice keys[N_REASON_KEYS]; /* of `ready` where they fit */
 	struct ready_key ready[N_REASON_KEYS];
 	uint8_t *memory; /* of the texts; owned */
