@@ -3,6 +3,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
+/* Children that are not there: of the last, and both of an only one. */
+#define N_SENTINELS 2u
+
 void frontier_release(struct frontier *f)
 {
 	mem_free(f->heap);
@@ -28,13 +31,15 @@ static size_t sift_up(struct timed *h, size_t i)
 
 enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
 {
-	enum status st = mem_grow((void **)&f->heap, &f->cap, f->n + 1, sizeof(*f->heap),
-				  MAX_THREADS, "threads", err);
+	enum status st = mem_grow((void **)&f->heap, &f->cap, f->n + 1 + N_SENTINELS,
+				  sizeof(*f->heap), MAX_THREADS + N_SENTINELS, "threads", err);
 
 	if (st)
 		return st;
 	f->heap[f->n] = (struct timed){ s->ev->wire_time, s };
 	sift_up(f->heap, f->n++);
+	for (size_t i = 0; i < N_SENTINELS; i++)
+		f->heap[f->n + i] = (struct timed){ INT64_MAX, NULL };
 	return ST_OK;
 }
 
@@ -51,6 +56,7 @@ void frontier_remove(struct frontier *f, size_t i)
 	for (; i > 0; i = (i - 1) / 2)
 		swap(f->heap, i, (i - 1) / 2);
 	swap(f->heap, 0, --f->n);
+	f->heap[f->n] = (struct timed){ INT64_MAX, NULL };
 	frontier_sift(f->heap, f->n, 0);
 }
 

@@ -13,7 +13,8 @@
 #include "collector/trace/timesort.h"
 
 struct frontier {
-	struct timed *heap; /* item: struct stream * */
+	/* Items are struct stream *. Behind the last are two more without, never smaller. */
+	struct timed *heap;
 	size_t n, cap;
 };
 
@@ -31,21 +32,29 @@ void frontier_update(struct frontier *f, size_t i);
 
 /*
  * From i downwards: the smallest of a node and its children goes up; the left child wins
- * a tie, and the node itself one with either.
+ * a tie, and the node itself one with either. Times and items are copied one by one: a
+ * pair that was just written in two pieces is slow to read in one.
  */
 HOT void frontier_sift(struct timed *h, size_t n, size_t i)
 {
-	struct timed t = h[i];
+	int64_t time = h[i].time;
+	void *item = h[i].item;
 
 	for (size_t least = 2 * i + 1; least < n; least = 2 * i + 1) {
-		if (least + 1 < n && h[least + 1].time < h[least].time)
+		int64_t left = h[least].time, right = h[least + 1].time;
+
+		if (right < left) {
+			left = right;
 			least++;
-		if (h[least].time >= t.time)
+		}
+		if (left >= time)
 			break;
-		h[i] = h[least];
+		h[i].item = h[least].item;
+		h[i].time = left;
 		i = least;
 	}
-	h[i] = t;
+	h[i].time = time;
+	h[i].item = item;
 }
 
 /* frontier_update() of the first stream, which goes on at that time. */
@@ -61,9 +70,9 @@ HOT void frontier_sink(struct frontier *f, int64_t time)
  */
 static inline int64_t frontier_limit(const struct frontier *f)
 {
-	int64_t limit = f->n > 1 ? f->heap[1].time : INT64_MAX;
+	int64_t left = f->heap[1].time, right = f->heap[2].time;
 
-	return f->n > 2 && f->heap[2].time < limit ? f->heap[2].time : limit;
+	return right < left ? right : left;
 }
 
 /* The stream at i has no more events. */

@@ -83,10 +83,15 @@ END_TEST
 
 static void check_heap(const struct frontier *f)
 {
+	int64_t limit = INT64_MAX;
+
 	for (size_t i = 0; i < f->n; i++) {
 		ck_assert_int_eq(f->heap[i].time, frontier_at(f, i)->ev->wire_time);
 		ck_assert(!i || f->heap[(i - 1) / 2].time <= f->heap[i].time);
+		if (i && f->heap[i].time < limit)
+			limit = f->heap[i].time;
 	}
+	ck_assert_int_eq(frontier_limit(f), limit);
 }
 
 /* Against the plain answer: the least time is at the front, and nobody is lost. */
