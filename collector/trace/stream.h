@@ -53,7 +53,7 @@ struct number {
 /* A number of nine or ten bytes. */
 struct number stream_longest_number(const uint8_t *p);
 
-/* A number of three bytes or more where ten can be read. */
+/* A number of five bytes or more where ten can be read. */
 HOT struct number stream_long_number(const uint8_t *p)
 {
 	uint64_t word, ends;
@@ -81,6 +81,7 @@ HOT bool stream_number(const uint8_t **p, uint64_t *out)
 {
 	const uint8_t *at = *p;
 	struct number n;
+	uint32_t word;
 
 	if (LIKELY(at[0] < 0x80)) {
 		*out = at[0];
@@ -90,6 +91,17 @@ HOT bool stream_number(const uint8_t **p, uint64_t *out)
 	if (LIKELY(at[1] < 0x80)) {
 		*out = (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
 		*p = at + 2;
+		return true;
+	}
+	memcpy(&word, at, sizeof(word));
+	word = le32toh(word);
+	if (LIKELY((word & 0x80800000u) != 0x80800000u)) {
+		/* Three or four bytes: which of them is hard to foretell, so without a branch. */
+		uint32_t fourth = word >> 23 & 1;
+
+		*out = (word & 0x7fu) | (word >> 1 & 0x3f80u) | (word >> 2 & 0x1fc000u) |
+		       (word >> 3 & 0xfe00000u & -fourth);
+		*p = at + 3 + fourth;
 		return true;
 	}
 	n = stream_long_number(at);
