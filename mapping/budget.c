@@ -57,10 +57,10 @@ enum status budget_find_reason(struct budget_pools *p, struct budget *b, uint8_t
 		sum = sum->next;
 	}
 	if (!sum) {
-		sum = pool_get(&p->sums, err);
+		sum = pool_take(&p->sums, err);
 		if (!sum)
 			return err->code;
-		sum->reason = reason;
+		*sum = (struct reason_sum){ .reason = reason };
 	} else {
 		*link = sum->next;
 	}
@@ -72,7 +72,7 @@ enum status budget_find_reason(struct budget_pools *p, struct budget *b, uint8_t
 	return ST_OK;
 }
 
-enum status members_add(struct members *m, uint64_t goroutine, bool born, struct err *err)
+enum status members_add_other(struct members *m, uint64_t goroutine, bool born, struct err *err)
 {
 	size_t few = m->n < FEW_MEMBERS ? m->n : FEW_MEMBERS;
 	enum status st;
@@ -116,6 +116,8 @@ enum status members_copy(struct members *to, const struct members *from, struct 
 
 enum status members_move(struct members *to, struct members *from, struct err *err)
 {
+	if (from->n == 1 && to->n && to->few[0] == from->few[0])
+		return ST_OK;
 	/* The smaller set goes into the larger: each goroutine moves few times. */
 	if (from->n > to->n) {
 		struct members larger = *from;

@@ -87,8 +87,18 @@ MUST_CHECK enum status budget_add(struct budget_pools *p, struct budget *to,
  * Count a goroutine once. `born`: it cannot have been counted before. In a set
  * that is full only those are counted further: the number is a lower bound then.
  */
-MUST_CHECK enum status members_add(struct members *m, uint64_t goroutine, bool born,
-				   struct err *err);
+MUST_CHECK enum status members_add_other(struct members *m, uint64_t goroutine, bool born,
+					 struct err *err);
+
+/* The same; nearly always it is the first one there was. */
+MUST_CHECK static inline enum status members_add(struct members *m, uint64_t goroutine, bool born,
+						 struct err *err)
+{
+	if (m->n && m->few[0] == goroutine)
+		return ST_OK;
+	return members_add_other(m, goroutine, born, err);
+}
+
 /* Add all of `from`, which may be left with anything or nothing. */
 MUST_CHECK enum status members_move(struct members *to, struct members *from, struct err *err);
 /* Add all of `from`. */

@@ -154,7 +154,7 @@ APART static enum status wait_report(struct mapper *m, struct goroutine *g, stru
 			leaf->id_time = w->id_time;
 			leaf->task = n->task;
 			leaf->cut_end = cut;
-			leaf->wait = pool_get(&m->waits, err);
+			leaf->wait = pool_take(&m->waits, err);
 			if (!leaf->wait)
 				return err->code;
 			*leaf->wait = *w;
@@ -168,9 +168,11 @@ APART static enum status wait_report(struct mapper *m, struct goroutine *g, stru
 		 * before the wait does must say the same of it. */
 		struct pending p = { .time = w->stopped, .goroutine = g->id };
 
+		if (node_refuses(m, n, w->ready - w->stopped))
+			return ST_OK;
 		p.wait = short_wait(w);
 		if (w->told) {
-			p.wait.told = pool_get(&m->waits, err);
+			p.wait.told = pool_take(&m->waits, err);
 			if (!p.wait.told)
 				return err->code;
 			*p.wait.told = *w;
