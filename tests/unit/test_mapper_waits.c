@@ -49,6 +49,11 @@ static const struct map_row waits[] = {
 	{ "a long one, its proc lost", TASK("10 g1 syscall s3; 120 g1 lost; 150 g1 runs"),
 	  "T a 1-900 t=1 g=1\n"
 	  "  W syscall 10-150 g=1 b=110 r=30 at=main.f3<main.main\n" },
+	{ "a system call after a wait: nobody woke it",
+	  TASK("10 g1 block s; 100 g2 wakes g1; 110 g1 runs; 200 g1 syscall; 310 g1 back"),
+	  "T a 1-900 t=1 g=1\n"
+	  "  W s 10-110 g=1 b=90 r=10 by=2\n"
+	  "  W syscall 200-310 g=1 b=110 r=0\n" },
 	{ "a short system call", TASK("10 g1 syscall; 14 g1 back"), "T a 1-900 t=1 g=1\n" },
 	{ "it dies in a system call", TASK("10 g1 syscall; 20 g1 diesinsyscall"),
 	  "T a 1-900 t=1 g=1 *syscall@10(g=1)\n" },
