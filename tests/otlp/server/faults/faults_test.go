@@ -33,7 +33,7 @@ var (
 func Test01RefusedThenUp(t *testing.T) {
 	each(t, small, protocols, func(w *world) {
 		cmd, out := w.start("convert", "-c", w.config(), "--retry-for", "60s", w.trace)
-		time.Sleep(1500 * time.Millisecond) // some attempts fail; nothing depends on how many
+		w.hears(out, "trying again in")
 		w.serve()
 		if o := w.wait(cmd, out); o.code != 0 || !strings.Contains(o.output, "trying again in") {
 			w.Fatalf("status %d:\n%s", o.code, o.output)

@@ -216,8 +216,8 @@ func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stri
 	w.Cleanup(cancel)
 	line := append(append(append([]string(nil), before...), *program), args...)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out := new(said)
+	cmd.Stdout, cmd.Stderr = out, out
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "OTEL_") && !strings.Contains(strings.ToLower(v), "_proxy=") {
 			cmd.Env = append(cmd.Env, v)
@@ -228,7 +228,34 @@ func (w *world) startUnder(before []string, args ...string) (*exec.Cmd, fmt.Stri
 		w.Fatal(err)
 	}
 	peaks.Store(cmd, watchPeak(cmd.Process.Pid))
-	return cmd, &out
+	return cmd, out
+}
+
+// said is what a program has written so far.
+type said struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.text.String()
+}
+
+// hears waits until the program has written that; whoever waits for its end tells if it never does.
+func (w *world) hears(out fmt.Stringer, text string) {
+	for end := time.Now().Add(cmp.Or(w.limit, 100*time.Second) / 2); !strings.Contains(out.String(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			return
+		}
+	}
 }
 
 var peaks sync.Map // *exec.Cmd to a channel that tells its peak once it is gone
