@@ -5,6 +5,7 @@ Part of `make check-jaeger`, which builds Jaeger. `convert` sends real traces by
 Jaeger answers about each trace is compared with what `convert` writes to a file, as sets of spans
 with all that is in them. Its web page is not part of the Go module it is built from.
 """
+import atexit
 import collections
 import http.client
 import json
@@ -26,6 +27,7 @@ SHARED = pathlib.Path(os.environ.get("SHARED_TRACES", TOP.parent / "shared/trace
 ENV = {k: v for k, v in os.environ.items()
        if not k.startswith("OTEL_") and not k.lower().endswith("_proxy")}
 ENV.update(OTEL_SERVICE_NAME="orders", OTEL_RESOURCE_ATTRIBUTES="host.name=shop-1", LC_ALL="C")
+atexit.register(shutil.rmtree, WORK, ignore_errors=True)
 passed = failed = 0
 
 CONFIG = """
@@ -79,6 +81,7 @@ class Jaeger:
                 return self
             except OSError:
                 if time.monotonic() > until or self.process.poll() is not None:
+                    self.process.kill()
                     raise SystemExit("FAIL Jaeger does not start: " +
                                      (WORK / "jaeger.log").read_text()[-1500:]) from None
                 self.connection.close()
@@ -90,6 +93,7 @@ class Jaeger:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
 
     def get(self, path, **query):
         self.connection.request("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""))
@@ -255,7 +259,6 @@ def main():
                 search(jaeger, everything[demo])
     nameless(demo, everything[demo])
     print(f"check-jaeger: {passed} passed, {failed} failed")
-    shutil.rmtree(WORK, ignore_errors=True)
     return 1 if failed else 0
 
 
