@@ -265,6 +265,8 @@ check-dist check-deb: ## the tarball: the same bytes twice, builds without git
 	$(Q)tests/deploy/$(@:check-%=%).sh
 check-kubernetes: $(B)/flightspan ## deploy/kubernetes against its schemas, and started as in a pod; needs Go
 	$(Q)python3 tests/deploy/kubernetes/check_kubernetes.py $<
+check-cluster: $(B)/flightspan ## deploy/kubernetes in a real cluster of one node, as its README says; needs Go and root
+	$(Q)tests/deploy/cluster.sh $<
 check-deb: ## the package in a bare Debian, until it is purged; needs root and debootstrap
 
 check-container: $(B)/flightspan ## the image of deploy/container, built and run; needs a Docker engine, or root
