@@ -47,6 +47,8 @@ int landlock_abi(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
 
+	if (abi == 1)
+		errno = EOPNOTSUPP;
 	return abi < 2 ? 0 : (int)abi;
 }
 

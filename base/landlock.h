@@ -23,7 +23,8 @@ enum landlock_access {
 
 /*
  * The kernel's version, or 0 if it has none that is of use here (1 cannot rename from one
- * folder into another), or if something above forbids it.
+ * folder into another), or if something above forbids it. Then errno says which: ENOSYS
+ * or EOPNOTSUPP if the kernel has none, anything else if a filter of system calls is in the way.
  */
 int landlock_abi(void);
 

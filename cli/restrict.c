@@ -1,5 +1,6 @@
 #include "cli/restrict.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -216,7 +217,12 @@ enum status restrict_self(struct restriction **out, const struct settings *s, co
 		return ST_OK;
 	}
 	if (!abi) {
-		log_info("not restricted to its folders: this kernel has no Landlock");
+		if (errno == ENOSYS || errno == EOPNOTSUPP)
+			log_info("not restricted to its folders: this kernel has no Landlock");
+		else
+			log_warn("not restricted to its folders: a filter of system calls refuses "
+				 "Landlock (%s)",
+				 strerror(errno));
 		return ST_OK;
 	}
 	*out = collect(s, config, err);
