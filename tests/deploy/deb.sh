@@ -122,6 +122,11 @@ unit() { within systemctl show flightspan -P "$1"; }
 is() { [ "$(unit "$1")" = "$2" ]; }
 logged() { within journalctl -q --no-pager -o cat -u flightspan | grep -q -- "$1"; }
 waiting() { within flightspan queue list -c /etc/flightspan/flightspan.yaml | grep -qE '[1-9][0-9]* spans queued'; }
+push_by()
+{
+	nsenter -t "$(pgrep -P "$machine" -o)" -n curl -s -m 20 -o "$work/said" -w '%{http_code}' -H "Authorization: Bearer $1" \
+		--data-binary @deploy/example/demo.trace.zst http://127.0.0.1:4320/
+}
 fails() { ! within systemctl restart flightspan; }
 booted()
 {
@@ -148,6 +153,23 @@ booted()
 	ok "is told" logged 'serivce'
 	same "and not tried again" "failed exit-code" "$(unit ActiveState) $(unit Result)"
 	cp "$work/config" "$file"
+	# A token of systemd's, and a watchdog and a stop that do not take a minute.
+	install -D -m 600 <(echo of-this-test) "$root/etc/credstore/flightspan.push-token"
+	sed -i 's|^sources:.*|&\n  - { name: pushed, push: { token_file: "${CREDENTIALS_DIRECTORY}/flightspan.push-token" } }|' "$file"
+	mkdir -p "$root/etc/systemd/system/flightspan.service.d"
+	printf '[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n' >"$root/etc/systemd/system/flightspan.service.d/soon.conf"
+	within systemctl daemon-reload
+	ok "systemctl restart" within systemctl restart flightspan
+	same "without the token nothing can be pushed" 401 "$(push_by of-another)"
+	same "with the one of /etc/credstore it can" 200 "$(push_by of-this-test)"
+	sleep 5
+	same "the watchdog hears of it" "active 0" "$(unit ActiveState) $(unit NRestarts)"
+	within kill -STOP "$(unit MainPID)"
+	ok "halted, it is started again" await 30 is NRestarts 1
+	ok "and goes on" await 20 is ActiveState active
+	rm -r "$root/etc/systemd/system/flightspan.service.d" "$root/etc/credstore"
+	cp "$work/config" "$file"
+	within systemctl daemon-reload
 	ok "systemctl restart" within systemctl restart flightspan
 	ok "systemctl stop" within systemctl stop flightspan
 	same "ends it well" "success 0" "$(unit Result) $(unit ExecMainStatus)"
