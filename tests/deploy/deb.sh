@@ -141,6 +141,17 @@ booted()
 	within install -o flightspan /srv/snapshot.trace /run/flightspan/.part
 	within mv /run/flightspan/.part /run/flightspan/one.trace
 	ok "its spans wait in the queue" await 20 waiting
+	if command -v go >"$work/said"; then
+		ok "the example is built" env CGO_ENABLED=0 timeout 300 go build -C deploy/example -o "$root/srv/orders" .
+		within useradd --system orders
+		# As the unit's comment says.
+		ok "a service of another user" within systemd-run -q --unit=orders -p User=orders -p SupplementaryGroups=flightspan \
+			/srv/orders -snapshots /run/flightspan -drive 8 -drive-for 30s
+		ok "writes snapshots that are taken" await 40 logged 'snapshot-.*queued'
+		within systemctl stop orders
+	else
+		echo "SKIP check-deb: NO SERVICE OF ANOTHER USER: needs Go"
+	fi
 	ok "systemctl reload" within systemctl reload flightspan
 	ok "is a reload" await 20 logged 'read again, and in use'
 	within kill -KILL "$(unit MainPID)"
