@@ -52,7 +52,6 @@ printf '%s\n' "FROM $base" 'ENTRYPOINT ["/bin/sleep", "infinity"]' >"$work/conte
 ok "image pause" docker build -q -t "${images[2]}" "$work/context"
 ok "images saved" docker save -o "$work/images.tar" "${images[@]}"
 engine_stop
-engine_pid=
 [ "$failed" -eq 0 ] || { sum check-cluster; exit; }
 
 # ---- the cluster

@@ -159,9 +159,9 @@ booted()
 	ok "and goes on" await 20 is ActiveState active
 	ok "with the queue as it was" waiting
 	cp "$file" "$work/config"
-	echo 'serivce: {}' >>"$file"
+	echo 'no_such_key: {}' >>"$file"
 	ok "a mistake in the configuration" fails
-	ok "is told" logged 'serivce'
+	ok "is told" logged 'no_such_key'
 	same "and not tried again" "failed exit-code" "$(unit ActiveState) $(unit Result)"
 	cp "$work/config" "$file"
 	# A token of systemd's, and a watchdog and a stop that do not take a minute.

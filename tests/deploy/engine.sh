@@ -74,6 +74,7 @@ engine_stop()
 	done
 	kill -9 "$engine_pid" 2>/dev/null
 	wait "$engine_pid" 2>/dev/null
+	engine_pid=
 	awk -v at="$work/" 'index($2, at) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do
 		umount "$mount"
 	done

@@ -292,7 +292,7 @@ def reload():
     type_("kubectl rollout status")
     same = pod()["metadata"]["name"]
     there = ("exec", "-n", "shop", "deployment/orders", "-c", "flightspan", "--", "cat", "/etc/flightspan/flightspan.yaml")
-    for text, says in ((config.read_text().replace("min_free: 64MiB", "min_free: 32MiB"), "read again, and in use"), ("serivce: {}\n", "serivce")):
+    for text, says in ((config.read_text().replace("min_free: 64MiB", "min_free: 32MiB"), "read again, and in use"), ("no_such_key: {}\n", "no_such_key")):
         config.write_text(text)
         type_("kubectl apply")
         wait_for(lambda text=text: kubectl(*there) == text, "the kubelet to write it", 150)
