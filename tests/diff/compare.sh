@@ -80,7 +80,7 @@ for way in "${ways[@]:1}"; do
 	[ $? -eq $ours ] || verdict FAIL "another exit status by $way"
 	cmp -s "$work/ours" "$work/again" || verdict FAIL "another dump by $way"
 done
-timeout $((170 + 2 * more)) "$go_trace" -d="$mode" "$plain" 2>"$work/go.err" | keep "$work/go"
+timeout $((170 + 4 * more)) "$go_trace" -d="$mode" "$plain" 2>"$work/go.err" | keep "$work/go"
 theirs=${PIPESTATUS[0]}
 
 # One error line tells a refusal; a warning may come before it.
