@@ -1,10 +1,10 @@
 /*
  * kept: captures that a source has made itself, until their spans are safe in the queue.
  *
- * Each is a file without a name (spool.h). One that finds no room in the inbox, or that the queue
- * failed to take, which may pass, waits for kept_retry(). At most MAX_KEPT at a time: a source that
- * has as many makes no more. Lost ones are told and counted. Call with the mutex free, from any
- * thread.
+ * Each has a name on the disk (kept_file.h), so that neither a crash nor a stop loses it: the next
+ * start takes it up. One that finds no room in the inbox, or that the queue failed to take, which
+ * may pass, waits for kept_retry(). At most MAX_KEPT at a time: a source that has as many makes no
+ * more. Lost ones are told and counted. Call with the mutex free, from any thread.
  */
 #ifndef COLLECTOR_SOURCE_KEPT_H
 #define COLLECTOR_SOURCE_KEPT_H
@@ -29,6 +29,8 @@ struct kept {
 	uint64_t n_lost; /* ever */
 };
 
+/* Take up what an earlier process left to this source; they wait for kept_retry(). */
+void kept_restore(struct kept *k);
 /*
  * A capture for this trigger: takes the file, which is wound back, in any case. Nothing is told or
  * counted on failure.
@@ -37,10 +39,10 @@ MUST_CHECK enum status kept_add(struct kept *k, const struct trigger_request *r,
 				struct err *err);
 /*
  * Put one that waits in again; with `wait` until there is room or the source stops, when it is
- * lost. False: none waits, or there is no room.
+ * left to the next start. False: none waits, or there is no room.
  */
 bool kept_retry(struct kept *k, bool wait);
-/* Those that wait are lost: the source ends. */
+/* Those that wait are left to the next start: the source ends. */
 void kept_abandon(struct kept *k);
 
 #endif /* COLLECTOR_SOURCE_KEPT_H */

@@ -346,6 +346,7 @@ static enum status pull_open(void **out, const struct source_settings *set,
 	st = secret_load(set->pull.token, set->pull.token_file, token, sizeof(token), err);
 	explicit_bzero(token, sizeof(token));
 	if (!st) {
+		kept_restore(&p->kept);
 		/* Signals are the main thread's. */
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -456,6 +456,7 @@ static enum status stream_open(void **out, const struct source_settings *set,
 	s->kept = (struct kept){ .env = &s->env, .stop = &s->stop, .mutex = &s->mutex };
 	buf_init(&s->fresh, MAX_STREAM_GENERATION);
 	pthread_mutex_init(&s->mutex, NULL);
+	kept_restore(&s->kept);
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -109,4 +109,36 @@ def queue_fails():
     return f"{n} of 12 queued"
 
 
+@tests
+def kept_over_a_crash():
+    """Captures that the queue has not taken are taken up by the next start, after kill -9 and after a stop."""
+    if not SHIM.exists():
+        return f"SKIP check-run: A STREAM'S CAPTURE OVER A CRASH IS NOT TESTED: needs {SHIM.name}"
+    rules = "- { name: hand, signal: USR2, delay: 0, cooldown: 0, max_per_hour: 1000 }\n"
+    live = Live(PROGRAM, "stream-crash", rules + MARK, "window: 2s", shim=SHIM)
+    left = lambda: sorted(p.name for p in live.s.dir.glob("queue.db.capture-*"))
+    for number, name in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "stopped")):
+        live.p.do(name)
+        live.mark()
+        live.s.fault.write_text("5 s")  # EIO where the queue is synced; other files are written
+        need(admin(live.port, "/trigger/hand", "POST")[0] == 202, "POST")
+        live.s.wait_log("tried again")
+        need(len(left()) == 2, f"{left()}: not a trace and what is known of it")
+        need(not live.has_task(name), "the queue has taken it")
+        live.s.stop(number)
+        need(len(left()) == 2, f"{left()} after the end")
+        live.s.fault.unlink()
+        live.s.start()
+        live.s.wait_log("a capture (hand: POST on the admin address) of before is taken up")
+        wait_for(lambda: [c for c in live.captures() if c["outcome"] == "queued"], lambda: f"{live.captures()} {live.s.logged()[-600:]}")
+        live.sent()
+        c = live.captures()[0]
+        need((c["source"], c["trigger"]) == ("live", "hand"), f"{c}")
+        need(live.has_task(name), f"{name}: what the capture was made for is not in it")
+        wait_for(lambda: not left(), lambda: f"{left()}: not removed")
+        need("is lost" not in live.s.logged(), live.s.logged()[-600:])
+        live.wait_ready()
+    live.end()
+
+
 tests.run()
