@@ -57,6 +57,6 @@ engine_stop
 # ---- the cluster
 
 started=yes
-timeout --kill-after=10 600 unshare --net --mount --pid --fork --kill-child --mount-proc \
+TMPDIR=$work timeout --kill-after=10 600 unshare --net --mount --pid --fork --kill-child --mount-proc \
 	python3 tests/deploy/cluster/cluster.py "$out/kube" "$out/otelcol" "$program" "$work/images.tar" || failed=1
 sum "check-cluster, its parts"
