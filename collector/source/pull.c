@@ -316,6 +316,7 @@ static void pull_close(void *source)
 
 	if (p->runs)
 		stop(p);
+	kept_abandon(&p->kept);
 	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->mutex);
 	mem_free(p);

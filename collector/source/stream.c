@@ -437,6 +437,7 @@ static void stream_close(void *source)
 
 	if (s->runs)
 		stop(s);
+	kept_abandon(&s->kept);
 	forget_connection(s);
 	buf_release(&s->fresh);
 	pthread_mutex_destroy(&s->mutex);

@@ -130,13 +130,12 @@ push_by()
 fails() { ! within systemctl restart flightspan; }
 booted()
 {
-	local file=$root/etc/flightspan/flightspan.yaml outside
+	local file=$root/etc/flightspan/flightspan.yaml
 	ok "systemctl enable --now" within systemctl enable --now flightspan
 	same "active" active "$(unit ActiveState)"
 	same "as its user, without rights" "$(within id -u flightspan) 0000000000000000 1 2" \
 		"$(within sed -nE 's/^(Uid|CapBnd|NoNewPrivs|Seccomp):\s+(\S+).*/\2/p' "/proc/$(unit MainPID)/status" | xargs)"
-	outside=$(timeout 2 build/release/flightspan run -c deploy/systemd/flightspan.yaml 2>&1 | grep -o 'this kernel has no Landlock')
-	ok "it restricts itself further" logged "${outside:-restricted to the folders of}"
+	ok "it restricts itself further" logged 'restricted to the folders of\|this kernel has no Landlock'
 	ok "health" await 20 within flightspan health -q -c /etc/flightspan/flightspan.yaml
 	within install -o flightspan /srv/snapshot.trace /run/flightspan/.part
 	within mv /run/flightspan/.part /run/flightspan/one.trace

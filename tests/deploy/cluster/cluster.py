@@ -272,7 +272,7 @@ def queue_is_kept():
 
     def waits():
         said = type_("kubectl exec -n shop deployment/orders -c flightspan -- flightspan queue list")
-        return re.search(r"jaeger.*[1-9]", said)
+        return re.search(r"jaeger: [1-9][0-9]* spans queued", said)
 
     order_until(waits, lambda: f"spans that wait: {before}", here["status"]["podIP"])
     kubectl("delete", "pod", "-n", "shop", here["metadata"]["name"])
