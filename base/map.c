@@ -7,6 +7,9 @@
 
 static uint64_t multiplier;
 
+/* The golden ratio's first 16 bits, on top: of all multipliers, those near it spread best. */
+#define GOLDEN ((uint64_t)0x9e37 << 48)
+
 /* The kernel hands every process 16 random bytes: no system call needed. */
 static void seed_once(void)
 {
@@ -17,13 +20,13 @@ static void seed_once(void)
 		return;
 	if (random)
 		memcpy(&multiplier, random, sizeof(multiplier));
-	multiplier |= 1;
+	multiplier = GOLDEN | (multiplier & (UINT64_MAX >> 16)) | 1;
 }
 
 /*
- * Multiply and take the high bits: with a random odd multiplier any two keys
- * collide with a chance of at most two in the number of slots (Dietzfelbinger et
- * al., 1997), and ids in a row spread evenly.
+ * Multiply and take the high bits. Ids in a row spread evenly if the multiplier is near
+ * the golden ratio (Knuth, volume 3, 6.4), where any other may put them in heaps; what
+ * ids a hostile trace would need to make all collide depends on its random 48 bits.
  */
 static inline size_t home(const struct map *m, uint64_t key)
 {
