@@ -45,14 +45,12 @@ void mem_free(void *p)
 	free(p);
 }
 
-enum status mem_grow(void **p, size_t *cap, size_t need, size_t elem, size_t max, const char *what,
-		     struct err *err)
+enum status mem_grow_now(void **p, size_t *cap, size_t need, size_t elem, size_t max,
+			 const char *what, struct err *err)
 {
 	size_t want;
 	void *grown;
 
-	if (need <= *cap)
-		return ST_OK;
 	if (need > max || max > SIZE_MAX / elem)
 		return err_set(err, ST_LIMIT, ERR_NO_OFFSET, "too many %s: the maximum is %zu",
 			       what, max);

@@ -18,13 +18,20 @@ void *mem_zalloc(size_t size);
 void *mem_realloc(void *p, size_t size);
 void mem_free(void *p);
 
+/* mem_grow() where there is no room. */
+MUST_CHECK enum status mem_grow_now(void **p, size_t *cap, size_t need, size_t elem, size_t max,
+				    const char *what, struct err *err);
+
 /*
  * Make room for `need` elements of `elem` bytes in the array *p of *cap
  * elements, growing geometrically. Over `max` elements is ST_LIMIT. On failure
  * the array is as it was. `what` names the array in the message.
  */
-MUST_CHECK enum status mem_grow(void **p, size_t *cap, size_t need, size_t elem, size_t max,
-				const char *what, struct err *err);
+MUST_CHECK static inline enum status mem_grow(void **p, size_t *cap, size_t need, size_t elem,
+					      size_t max, const char *what, struct err *err)
+{
+	return LIKELY(need <= *cap) ? ST_OK : mem_grow_now(p, cap, need, elem, max, what, err);
+}
 
 /* Test hook: fail the n-th allocation from now (1 = the next), 0 = never. */
 void mem_fail_at(uint64_t n);

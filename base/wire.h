@@ -77,15 +77,23 @@ HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
 	}
 	/* Most times and lengths: half of the steps of what follows. */
 	if (LIKELY(v < 1u << 28)) {
-		static const uint32_t more[] = { 0, 0, 0x80, 0x8080, 0x808080 };
+		/* By the index of the highest bit: of seven bits each, how many bytes. */
+		static const struct {
+			uint32_t more, n;
+		} sizes[28] = {
+			[0 ... 6] = { 0, 1 },
+			[7 ... 13] = { 0x80, 2 },
+			[14 ... 20] = { 0x8080, 3 },
+			[21 ... 27] = { 0x808080, 4 },
+		};
 		uint32_t x = (uint32_t)v;
-		size_t n = varint_size(v);
+		unsigned int top = 31 - (unsigned int)__builtin_clz(x);
 
 		x = (x & 0x3fff) | (x & 0xfffc000) << 2;
 		x = (x & 0x7f007f) | (x & 0x3f803f80) << 1;
-		x = htole32(x | more[n]);
+		x = htole32(x | sizes[top].more);
 		memcpy(p, &x, sizeof(x));
-		return p + n;
+		return p + sizes[top].n;
 	}
 	return put_large_varint(p, v);
 }

@@ -44,24 +44,25 @@ static void unlink_goroutine(struct mapper *m, struct goroutine *g)
 	g->charged = &m->outside;
 }
 
-static enum status need_budget(struct mapper *m, struct node *n, struct err *err)
+static void need_budget(struct node *n)
 {
-	if (!n->budget)
-		n->budget = budget_new(&m->budgets, err);
-	return n->budget ? ST_OK : err->code;
+	if (n->budget)
+		return;
+	n->own_budget = (struct budget){ .reasons = NULL };
+	n->budget = &n->own_budget;
 }
 
 /* From now on g works for n, or for nobody. It is settled. */
 static enum status link_goroutine(struct mapper *m, struct goroutine *g, struct node *n, bool born,
 				  struct err *err)
 {
-	enum status st;
+	enum status st = ST_OK;
 
 	unlink_goroutine(m, g);
 	if (!n)
 		return ST_OK;
-	st = need_budget(m, n, err);
-	if (!st && !g->ghost)
+	need_budget(n);
+	if (!g->ghost)
 		st = members_add(&n->budget->members, g->serial, born, err);
 	if (st)
 		return st;
@@ -194,9 +195,8 @@ static bool is_below(struct node *n, uint64_t stamp)
 /* The node passes what it has to the open one above; that may need a budget first. */
 static enum status pass_to_parent(struct mapper *m, struct node *n, int64_t now, struct err *err)
 {
-	enum status st = need_budget(m, n->open_parent, err);
-
-	return st ? st : pass_so_far(m, n, n->open_parent->budget, now, err);
+	need_budget(n->open_parent);
+	return pass_so_far(m, n, n->open_parent->budget, now, err);
 }
 
 /*
@@ -261,8 +261,8 @@ enum status account_end(struct mapper *m, struct node *n, int64_t end, struct er
 	n->stw_ns = account_stw(m, end) - n->stw_ns;
 	if (n->open_parent) {
 		n->open_parent->n_open_below--;
-		if (!st && n->budget)
-			st = need_budget(m, n->open_parent, err);
+		if (n->budget)
+			need_budget(n->open_parent);
 	}
 	if (!st && n->budget)
 		st = pass_on(m, n, err);

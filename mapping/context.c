@@ -160,14 +160,12 @@ static enum status as_event(struct mapper *m, struct goroutine *g, const struct 
 			 (struct slice){ log->message, log->len }, err);
 }
 
-enum status context_settle(struct mapper *m, struct goroutine *g, struct err *err)
+enum status context_settle_log(struct mapper *m, struct goroutine *g, struct err *err)
 {
 	struct context_log *log = g->context;
 	struct node *task;
 	enum status st;
 
-	if (!log)
-		return ST_OK;
 	g->context = NULL;
 	st = task_open(m, log->task, &task, err);
 	if (!st && task && !task->context)
@@ -184,6 +182,6 @@ enum status context_settle_task(struct mapper *m, struct node *task, struct err 
 		task->context_on == NO_GOROUTINE ? NULL : goroutine_find(m, task->context_on);
 
 	/* It may have died, or have logged something newer on another task. */
-	return g && g->context && g->context->task == task->task ? context_settle(m, g, err)
+	return g && g->context && g->context->task == task->task ? context_settle_log(m, g, err)
 								 : ST_OK;
 }

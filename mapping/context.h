@@ -53,8 +53,8 @@ bool context_parse(struct slice text, struct context *out);
 /* A log: *taken if it is a traceparent, which then waits on its goroutine. */
 MUST_CHECK enum status context_log(struct mapper *m, struct goroutine *g, const struct event *ev,
 				   bool *taken, struct err *err);
-/* The goroutine's waiting log, if any, is not followed by a task: it is its own task's. */
-MUST_CHECK enum status context_settle(struct mapper *m, struct goroutine *g, struct err *err);
+/* The log that waits on the goroutine is not followed by a task: it is its own task's. */
+MUST_CHECK enum status context_settle_log(struct mapper *m, struct goroutine *g, struct err *err);
 /* The task is ending, wherever: what waits on it anywhere is its own. */
 MUST_CHECK enum status context_settle_task(struct mapper *m, struct node *task, struct err *err);
 /* Hand over what waits; the caller begins a task. false: nothing does. */

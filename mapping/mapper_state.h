@@ -81,7 +81,7 @@ struct node {		     // NOLINT(clang-analyzer-optin.performance.Padding)
 	struct wait *wait;	   /* of NODE_WAIT, owned; else NULL */
 	struct short_wait longest; /* own one of the node and below; stopped == 0: none */
 	/* account.c */
-	struct budget *budget;	     /* owned; NULL: nobody worked for it or below it */
+	struct budget *budget;	     /* own_budget; NULL: nobody worked for it or below it */
 	struct budget *passed;	     /* owned; what of it open_parent has already, or NULL */
 	struct goroutine *residents; /* who works for it, linked by next and previous */
 	struct node *open_parent;    /* the nearest one above that is open; NULL: none */
@@ -98,6 +98,7 @@ struct node {		     // NOLINT(clang-analyzer-optin.performance.Padding)
 	uint32_t dropped_events;
 	int64_t shortest_event; /* no wait among the events is shorter; of a full one */
 	bool unsent;		/* left out in the end: the trace has too many bytes */
+	struct budget own_budget; /* last: unset until it is needed */
 };
 
 struct trace {
@@ -154,6 +155,13 @@ struct goroutine {
 	struct goroutine *next, *previous; /* others that work for `resident` */
 	struct goroutine *ghost_next, **ghost_link;
 } __attribute__((aligned(64)));
+
+/* No task follows the log that waits on the goroutine, if any does. */
+MUST_CHECK static inline enum status context_settle(struct mapper *m, struct goroutine *g,
+						    struct err *err)
+{
+	return LIKELY(!g->context) ? ST_OK : context_settle_log(m, g, err);
+}
 
 /* The few goroutines that a program keeps busy are found without a hash. */
 #define NEAR_GOROUTINES 1024u

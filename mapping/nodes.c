@@ -32,9 +32,10 @@ enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_span
 
 static struct node *slot_new(struct mapper *m, struct err *err)
 {
-	struct node *n = pool_get(&m->nodes, err);
+	struct node *n = pool_take(&m->nodes, err);
 
 	if (n) {
+		memset(n, 0, offsetof(struct node, own_budget));
 		n->serial = ++m->last_serial;
 		n->lost_parent = NO_TASK;
 		n->goroutine = NO_GOROUTINE;
@@ -101,7 +102,8 @@ static void slot_free(struct mapper *m, struct node *n)
 	events_free(m, n);
 	if (n->wait)
 		pool_put(&m->waits, n->wait);
-	budget_free(&m->budgets, n->budget);
+	if (n->budget)
+		budget_clear(&m->budgets, n->budget);
 	budget_free(&m->budgets, n->passed);
 	path_free(m, n->path);
 	if (n->context)
