@@ -60,6 +60,7 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	buf_init(&m->words, MAX_EXPLANATION);
 	pool_init(&m->waits, sizeof(struct wait), 2 * MAX_HELD_SPANS, "waits");
 	pool_init(&m->nodes, sizeof(struct node), MAX_HELD_SPANS, "spans");
+	pool_init(&m->leaves, LEAF_BYTES, MAX_HELD_SPANS, "spans");
 	events_init(m);
 	pool_init(&m->contexts, sizeof(struct context), MAX_HELD_SPANS, "spans");
 	pool_init(&m->context_logs, sizeof(struct context_log), MAX_GOROUTINES, "goroutines");

@@ -48,26 +48,34 @@ struct wall_clock {
 
 struct trace;
 
-/* Fields stand by topic, not by size. */
-struct node {		     // NOLINT(clang-analyzer-optin.performance.Padding)
-	struct trace *trace; /* first: the pool uses its place while the node is free */
-	uint64_t serial;     /* changes when the slot is used again */
-	enum node_kind kind;
+/*
+ * A span-to-be. Leaves (waits, ranges) are the most of them: a leaf has the first part alone,
+ * and is as small as that.
+ */
+struct node {
+	struct trace *trace;	   /* first: the pool uses its place while the node is free */
+	uint64_t serial;	   /* changes when the slot is used again */
 	struct node *parent;	   /* in the same trace, or NULL */
 	const struct pooled *name; /* type of task or region, name of a range */
-	bool owns_name;		   /* the pool was full */
 	uint64_t task;		   /* its own or its region's; BACKGROUND_TASK */
 	uint64_t lost_parent;	   /* task that is not in the capture, or NO_TASK */
 	int64_t goroutine;	   /* where it began, or NO_GOROUTINE */
 	int64_t start, end;	   /* trace ns */
 	int64_t id_time;	   /* begin as recorded, for the id */
 	int64_t moved; /* ns its begin was moved by what the capture had before: move_of() */
-	struct wall_clock clock; /* of the generation in which it began */
-	struct context *context; /* the application's span that it is about, or NULL; owned */
-	int64_t context_on;	 /* goroutine with a context_log of it, or NO_GOROUTINE */
-	bool adopted;		 /* it is below that span, in the application's trace */
+	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct node *island; /* itself or the nearest above that is in the application's trace */
-	int64_t id_end;	     /* of a task: its end as recorded */
+	struct context *context; /* the application's span that it is about, or NULL; owned */
+	struct wall_clock clock; /* of the generation in which it began */
+	struct wait *wait;	 /* of NODE_WAIT, owned; else NULL */
+	struct path *path;	 /* owned; a task's, or of a wait: what its waker did; or NULL */
+	struct budget *budget;	 /* own_budget; NULL: nobody worked for it or below it */
+	struct pending *events;
+	size_t n_events, cap_events;
+	uint32_t dropped_events;
+	enum node_kind kind;
+	bool owns_name; /* the pool was full */
+	bool adopted;	/* it is below that span, in the application's trace */
 	bool ended, cut_start, cut_end;
 	bool partial;	 /* it, or something below it, is cut */
 	bool whole;	 /* it is, or is below, a task that is not partial */
@@ -77,29 +85,31 @@ struct node {		     // NOLINT(clang-analyzer-optin.performance.Padding)
 	bool abandoned;	 /* a region whose goroutine died: shows as cut, not by the capture */
 	bool salvaged;	 /* ended in a generation that was cut: some of it may be lost */
 	bool left_out;	 /* not in its trace's list, never a parent; gone when it ends */
-	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
-	struct wait *wait;	   /* of NODE_WAIT, owned; else NULL */
-	struct short_wait longest; /* own one of the node and below; stopped == 0: none */
-	/* account.c */
-	struct budget *budget;	     /* own_budget; NULL: nobody worked for it or below it */
-	struct budget *passed;	     /* owned; what of it open_parent has already, or NULL */
+	bool critical;	 /* it is on the critical path of the task at the top */
+	bool unsent;	 /* left out in the end: the trace has too many bytes */
+	/* Tasks, regions and the capture. */
+	bool accounted;		     /* nothing is added to its budget any more */
+	int64_t context_on;	     /* goroutine with a context_log of it, or NO_GOROUTINE */
+	int64_t id_end;		     /* of a task: its end as recorded */
+	int64_t shortest_event;	     /* no wait among the events is shorter; of a full one */
+	struct short_wait longest;   /* own one of the node and below; stopped == 0: none */
 	struct goroutine *residents; /* who works for it, linked by next and previous */
 	struct node *open_parent;    /* the nearest one above that is open; NULL: none */
 	size_t n_open_below;	     /* whose open_parent it is */
 	uint64_t stamp;		     /* scratch */
 	uint64_t stw_ns;	     /* of the world, until the node's begin; then: during it */
-	bool critical;		     /* it is on the critical path of the task at the top */
-	struct path *path;     /* owned; a task's, or of a wait: what its waker did; or NULL */
-	uint32_t n_goroutines; /* that worked for it or below it; once accounted */
-	bool accounted;	       /* nothing is added to its budget any more */
+	uint32_t n_goroutines;	     /* that worked for it or below it; once accounted */
 	struct node *out_next, **out_link; /* in its trace's list, if it is left out */
-	struct pending *events;
-	size_t n_events, cap_events;
-	uint32_t dropped_events;
-	int64_t shortest_event; /* no wait among the events is shorter; of a full one */
-	bool unsent;		/* left out in the end: the trace has too many bytes */
-	struct budget own_budget; /* last: unset until it is needed */
+	struct budget *passed;		   /* owned; what of it open_parent has already, or NULL */
+	struct budget own_budget;	   /* unset until it is needed */
 };
+
+#define LEAF_BYTES offsetof(struct node, context_on)
+
+static inline bool is_leaf(const struct node *n)
+{
+	return n->kind == NODE_WAIT || n->kind == NODE_RANGE;
+}
 
 struct trace {
 	uint8_t id[TRACE_ID_BYTES]; /* provisional until sent, unless fixed */
@@ -224,9 +234,9 @@ struct mapper {
 	size_t n_linked;
 	uint64_t n_unlinked; /* traces over that */
 	struct span_link *link_scratch;
-	struct open_range gc, stw; /* in progress; the world stops once at a time */
-	uint64_t stopped_ns;	   /* of the world, before that */
-	struct pool nodes, waits;
+	struct open_range gc, stw;	    /* in progress; the world stops once at a time */
+	uint64_t stopped_ns;		    /* of the world, before that */
+	struct pool nodes, leaves, waits;   /* leaves: LEAF_BYTES of a node */
 	struct pool few_events, messages;   /* of events; what is longer is allocated */
 	struct pool contexts, context_logs; /* of struct context, struct context_log */
 	struct map adopted; /* first half of an application's trace id -> struct trace */

@@ -30,16 +30,16 @@ enum status trace_new(struct mapper *m, struct wall_clock clock, size_t max_span
 	return ST_OK;
 }
 
-static struct node *slot_new(struct mapper *m, struct err *err)
+/* `bytes` of it are zeroed. */
+HOT struct node *slot_new(struct mapper *m, struct pool *pool, size_t bytes, struct err *err)
 {
-	struct node *n = pool_take(&m->nodes, err);
+	struct node *n = pool_take(pool, err);
 
 	if (n) {
-		memset(n, 0, offsetof(struct node, own_budget));
+		memset(n, 0, bytes);
 		n->serial = ++m->last_serial;
 		n->lost_parent = NO_TASK;
 		n->goroutine = NO_GOROUTINE;
-		n->context_on = NO_GOROUTINE;
 		n->clock = m->clock;
 		n->moved = m->moved;
 	}
@@ -102,16 +102,17 @@ static void slot_free(struct mapper *m, struct node *n)
 	events_free(m, n);
 	if (n->wait)
 		pool_put(&m->waits, n->wait);
-	if (n->budget)
+	if (n->budget) {
 		budget_clear(&m->budgets, n->budget);
-	budget_free(&m->budgets, n->passed);
+		budget_free(&m->budgets, n->passed);
+	}
 	path_free(m, n->path);
 	if (n->context)
 		pool_put(&m->contexts, n->context);
 	if (n->owns_name)
 		mem_free((void *)(uintptr_t)n->name); // NOLINT(performance-no-int-to-ptr)
 	n->serial = 0;
-	pool_put(&m->nodes, n);
+	pool_put(is_leaf(n) ? &m->leaves : &m->nodes, n);
 }
 
 /* Forget one that is left out. */
@@ -143,6 +144,7 @@ void nodes_release(struct mapper *m)
 		trace_free(m, m->traces[m->n_traces - 1]);
 	mem_free(m->traces);
 	pool_release(&m->nodes);
+	pool_release(&m->leaves);
 	pool_release(&m->waits);
 	pool_release(&m->few_events);
 	pool_release(&m->messages);
@@ -181,7 +183,7 @@ bool trace_has_room(const struct trace *t)
 enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, struct node *parent,
 		     int64_t start, int64_t id_time, struct node **out, struct err *err)
 {
-	struct node *n = slot_new(m, err);
+	struct node *n = slot_new(m, &m->nodes, offsetof(struct node, own_budget), err);
 
 	if (!n)
 		return err->code;
@@ -190,6 +192,7 @@ enum status node_new(struct mapper *m, struct trace *t, enum node_kind kind, str
 	n->parent = kept(parent);
 	n->start = start;
 	n->id_time = id_time;
+	n->context_on = NO_GOROUTINE;
 	n->left_out = t->n_nodes && t->n_nodes >= trace_max_spans(m, t);
 	if (!n->left_out) {
 		enum status st = mem_grow((void **)&t->nodes, &t->cap_nodes, t->n_nodes + 1,
@@ -232,7 +235,7 @@ enum status leaf_new(struct mapper *m, struct node *parent, enum node_kind kind,
 		      MAX_SPANS_PER_TRACE, "spans of a trace", err);
 	if (st)
 		return st;
-	n = slot_new(m, err);
+	n = slot_new(m, &m->leaves, LEAF_BYTES, err);
 	if (!n)
 		return err->code;
 	n->kind = kind;
