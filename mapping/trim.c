@@ -171,42 +171,52 @@ size_t span_bytes(const struct span *s)
 /* A span's or event's attributes other than texts from the trace, and some more. */
 #define REST_BYTES (SPAN_BYTES + 24 * (ATTR_BYTES + 48))
 
-/* Texts may triple when they are repaired. */
-static uint64_t wait_bound(const struct short_wait *w, const struct pooled *waker)
+/* A text may triple when it is repaired. */
+static uint64_t text_bound(const struct pooled *text)
 {
-	return REST_BYTES + 3 * (pooled_slice(w->stack).len + pooled_slice(w->waker_stack).len +
-				 pooled_slice(waker).len);
+	size_t len = pooled_slice(text).len;
+
+	return text && text->valid ? len : (uint64_t)3 * len;
 }
 
-static uint64_t leaf_bound(const struct node *leaf)
+static uint64_t wait_bound(const struct short_wait *w, const struct pooled *waker)
+{
+	return REST_BYTES + text_bound(w->stack) + text_bound(w->waker_stack) + text_bound(waker);
+}
+
+static uint64_t leaf_bound(const struct mapper *m, const struct node *leaf)
 {
 	struct short_wait w = { .stack = NULL };
+	uint64_t explanation = 0;
 
 	if (leaf->wait)
 		w = short_wait(leaf->wait);
-	return wait_bound(&w, leaf->wait ? leaf->wait->waker_name : NULL) +
-	       3 * pooled_slice(leaf->name).len;
+	if (leaf->path)
+		explanation = (uint64_t)3 * (m->opt.attribute_length < MAX_EXPLANATION
+						     ? m->opt.attribute_length
+						     : MAX_EXPLANATION);
+	return wait_bound(&w, leaf->wait ? leaf->wait->waker_name : NULL) + text_bound(leaf->name) +
+	       explanation;
 }
 
 static uint64_t event_bound(const struct pending *p)
 {
 	if (p->message)
-		return REST_BYTES +
-		       3 * (pooled_slice(p->message).len + pooled_slice(p->category).len);
+		return REST_BYTES + text_bound(p->message) + text_bound(p->category);
 	return wait_bound(&p->wait, p->wait.told ? p->wait.told->waker_name : NULL);
 }
 
 /* At least what the trace takes, told without putting its spans together. */
-static uint64_t bound(const struct trace *t)
+static uint64_t bound(const struct mapper *m, const struct trace *t)
 {
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < t->n_leaves; i++)
-		bytes += leaf_bound(t->leaves[i]);
+		bytes += leaf_bound(m, t->leaves[i]);
 	for (size_t i = 0; i < t->n_nodes; i++) {
 		const struct node *n = t->nodes[i];
 
-		bytes += (size_t)4 * REST_BYTES + (size_t)3 * pooled_slice(n->name).len;
+		bytes += (size_t)4 * REST_BYTES + text_bound(n->name);
 		for (size_t k = 0; k < n->n_events; k++)
 			bytes += event_bound(&n->events[k]);
 	}
@@ -295,7 +305,7 @@ void trace_trim(struct mapper *m, struct trace *t)
 		qsort(t->leaves, t->n_leaves, sizeof(struct node *), by_worth);
 		drop_leaves(m, t, keep);
 	}
-	if (bound(t) > left) {
+	if (bound(m, t) > left) {
 		sorted = true;
 		fit_nodes(m, t, &left);
 		fit_leaves(m, t, &left);

@@ -243,7 +243,7 @@ START_TEST(a_million_blocks)
 	/* Half are events (6 to 93 ns), half spans, in an order that drives out again and again. */
 	for (int i = 0; i < BLOCKS; i++)
 		wait_once(&w, i % 2 ? 6 + i / 2 % 88 : 100 + i, 1 + (uint64_t)(i % 8));
-	ck_assert_uint_le(w.mapper->nodes.n, 2 * w.opt.spans_per_trace + 2);
+	ck_assert_uint_le(w.mapper->nodes.n + w.mapper->leaves.n, 2 * w.opt.spans_per_trace + 2);
 	w.late = w.now - WORLD_BASE;
 	ck_assert_int_eq(map_world_play(&w, "1 g1 end 1"), ST_OK);
 	ck_assert_int_eq(map_world_finish(&w), ST_OK);
@@ -270,6 +270,53 @@ START_TEST(a_million_blocks)
 	ck_assert_int_eq(span_attr(task, "flightspan.time.blocked_count")->i, BLOCKS);
 	ck_assert_int_gt(span_attr(task, "flightspan.critical.unknown_ns")->i, 0);
 	map_world_release(&w);
+}
+END_TEST
+
+#define HELD_WAITS 24
+
+/* A task that waits for a lock again and again, and logs what is no UTF-8. */
+static void run_waiter(struct map_world *w)
+{
+	char script[128 * (HELD_WAITS + 1)];
+	size_t n =
+		(size_t)snprintf(script, sizeof(script), "1 g1 task 1 holder; 2 g2 task 2 waiter;");
+
+	for (int i = 1; i <= HELD_WAITS; i++)
+		n += (size_t)snprintf(script + n, sizeof(script) - n,
+				      "%d g2 block sync s9; %d g1 wakes g2 s1; %d g2 runs;"
+				      "%d g2 log 2 c \xff\xff\xff\xff\xff\xff;",
+				      i * 3000, i * 3000 + 2000, i * 3000 + 2001, i * 3000 + 2002);
+	snprintf(script + n, sizeof(script) - n, "90000 g2 end 2; 90001 g1 end 1");
+	ck_assert_int_eq(map_world_run(w, script), ST_OK);
+}
+
+static size_t bytes_of_trace(const struct map_world *w, const struct span *one)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < w->records.n; i++)
+		if (!memcmp(w->records.list[i].trace_id, one->trace_id, TRACE_ID_BYTES))
+			bytes += span_bytes(&w->records.list[i]);
+	return bytes;
+}
+
+/* Whether a trace is surely small enough is told by a bound: none that is not may pass it. */
+START_TEST(no_trace_is_over_its_bytes)
+{
+	for (uint64_t limit = 200000; limit > 3000; limit -= limit / 40) {
+		struct map_world w;
+		size_t bytes;
+
+		map_world_init(&w);
+		w.opt.bytes_per_trace = limit;
+		run_waiter(&w);
+		bytes = bytes_of_trace(&w, records_find(&w.records, "waiter"));
+		/* And that something was dropped, which is known last. */
+		ck_assert_msg(bytes <= limit + 128, "%zu bytes, limit %zu", bytes, (size_t)limit);
+		ck_assert_uint_gt(bytes, limit < 8000 ? 1000 : 6000);
+		map_world_release(&w);
+	}
 }
 END_TEST
 
@@ -313,6 +360,7 @@ Suite *mapper_memory_suite(void)
 	tcase_add_test(c, given_up_anywhere);
 	tcase_add_test(c, more_names_than_the_pool_takes);
 	tcase_add_test(c, a_stop_of_many_minutes);
+	tcase_add_test(c, no_trace_is_over_its_bytes);
 	tcase_add_loop_test(c, a_million_blocks, 0, (int)(sizeof(tight) / sizeof(tight[0])));
 	suite_add_tcase(s, c);
 	return s;
