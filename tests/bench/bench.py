@@ -32,7 +32,7 @@ DUMP = (20, 50)
 REACHED = {
     "reader": {"http": 5.5, "cpu": 4, "ann": 7.7},
     "`stats`": {"http": 3.8, "net": 4.8, "cpu": 3.2, "ann": 6.5},
-    "`convert`": {"http": 5, "net": 4.2, "cpu": 3.8, "ann": 8},
+    "`convert`": {"http": 5.5, "net": 4.7, "cpu": 4, "ann": 8},
 }
 # Cost of a MB in the largest trace, at most this many times that of a middle one.
 LINEAR = 1.3
@@ -145,7 +145,7 @@ class Runner:
                 per_mb = []
                 for mb in sizes:
                     t = self.bench.trace(mode, mb)
-                    ours = {**self.bench.read_ours(t), "`convert`": self.bench.convert_ours(t)}
+                    ours = {**self.bench.read_ours(t), "`convert`": self.bench.convert_away(t)}
                     runs = [self.bench.steady(ours[what]) for _ in range(self.args.rounds)]
                     per_mb.append(user(runs) / (os.path.getsize(t) / MB))
                 rows.append((what, mode, per_mb))

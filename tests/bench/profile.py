@@ -8,7 +8,6 @@ them). A function belongs to the folder whose object defines it.
 """
 
 import collections
-import glob
 import os
 import re
 import shutil
@@ -19,39 +18,39 @@ import tempfile
 import page
 
 MODES = ["http", "net", "cpu", "ann"]
-SHOWN = 12
+SHOWN = 16
 FOLDERS = {"collector/trace": "reading: generations, order, events", "collector/source": "the file",
            "mapping": "statistics, or events into spans", "exporter": "OTLP and output",
-           "base": "maps, buffers, numbers", "cli": "the command", "several": "names that two folders have",
-           "libraries": "the C library, xxhash"}
+           "base": "maps, buffers, numbers", "cli": "the command"}
+OTHERS = "libraries"
 
 
-def owners(build):
-    """{function: folder} by the symbol tables of the objects."""
-    objects = [o for top in ("base", "config", "collector", "mapping", "exporter", "cli")
-               for o in glob.glob(f"{build}/{top}/**/*.o", recursive=True)]
-    out = subprocess.run(["nm", "-A", "--defined-only", *objects], check=True, text=True,
-                         capture_output=True, timeout=60).stdout
+def places(program, addresses):
+    """{address: (function, folder)} of the innermost function, inlined or not, by the debug information."""
+    out = subprocess.run(["addr2line", "-f", "-e", program], check=True, text=True, timeout=600,
+                         input="".join(f"{a:#x}\n" for a in addresses), capture_output=True).stdout.split("\n")
     found = {}
-    for line in out.splitlines():
-        path, _, name = line.partition(":")
-        folder = os.path.dirname(os.path.relpath(path, build))
-        name = name.split()[-1]
-        # Static functions of two folders may have one name.
-        found[name] = folder if found.get(name, folder) == folder else "several"
+    for address, name, source in zip(addresses, out[::2], out[1::2]):
+        folder = re.search(f"/({'|'.join(FOLDERS)})/[^/]*$", source)
+        found[address] = (name.split(".")[0], folder[1] if folder else OTHERS)
     return found
 
 
-def samples(command, work):
-    """{function: share in percent} of one run; names the compiler made are cut to the source's."""
+def samples(program, args, work):
+    """{(function, folder): share in percent} of one run."""
     data = f"{work}/perf.data"
-    subprocess.run(["perf", "record", "-q", "-F", "5000", "-e", "cpu-clock:u", "-o", data, *command],
+    subprocess.run(["perf", "record", "-q", "-F", "5000", "-e", "cpu-clock:u", "-o", data, program, *args],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
-    out = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children", "--sort", "symbol"],
+    out = subprocess.run(["perf", "script", "-i", data, "-F", "ip,sym,dso", "--show-mmap-events"],
                          check=True, text=True, capture_output=True, timeout=600).stdout
+    code = re.search(rf"\[(0x[0-9a-f]+)\(0x[0-9a-f]+\) @ (0x[0-9a-f]+|0) .*\]: r-xp {re.escape(program)}$", out, re.M)
+    base = int(code[1], 16) - int(code[2], 16)
+    hits = re.findall(r"^\s*([0-9a-f]+) (\S+) \((.*)\)$", out, re.M)
+    known = places(program, sorted({int(ip, 16) - base for ip, _, dso in hits if dso == program}))
     shares = collections.Counter()
-    for share, name in re.findall(r"^\s*([\d.]+)%\s+\[\.\]\s+(\S+)", out, re.M):
-        shares[re.sub(r"\.(isra|part|constprop|cold).*|@.*", "", name)] += float(share)
+    for ip, name, dso in hits:
+        place = known[int(ip, 16) - base] if dso == program else (name.split("+")[0], OTHERS)
+        shares[place] += 100 / len(hits)
     return shares
 
 
@@ -60,24 +59,24 @@ def main():
     if not shutil.which("perf"):
         print("SKIP bench-profile: perf is missing, Debian has it in linux-perf")
         return 0
-    owner = owners(build)
+    program = os.path.realpath(f"{build}/flightspan")
     text = []
     with tempfile.TemporaryDirectory() as work:
         for name, command in (("stats", ["stats"]),
                               ("convert", ["convert", "-q", "--format", "otlp-proto", "-o",
                                            f"{work}/spans.bin"])):
-            by_mode = [samples([f"{build}/flightspan", *command, f"{cache}/{mode}-20m.trace"], work)
-                       for mode in MODES]
+            by_mode = [samples(program, [*command, f"{cache}/{mode}-20m.trace"], work) for mode in MODES]
             folders = [collections.Counter() for _ in MODES]
             for into, shares in zip(folders, by_mode):
-                for function, share in shares.items():
-                    into[owner.get(function, "libraries")] += share
+                for (_, folder), share in shares.items():
+                    into[folder] += share
             text.append(f"### `{name}`\n")
             text.append(page.table(["", "", *MODES], (
-                (f, what, *(f"{c[f]:.0f} %" for c in folders)) for f, what in FOLDERS.items())))
+                (f, what, *(f"{c[f]:.0f} %" for c in folders))
+                for f, what in {**FOLDERS, OTHERS: "the C library, xxhash"}.items())))
             text.append(page.table(["function", "in", *MODES], (
-                (f"`{f}`", owner.get(f, "libraries"), *(f"{c[f]:.1f} %" for c in by_mode))
-                for f, _ in sum(by_mode, collections.Counter()).most_common(SHOWN))))
+                (f"`{p[0]}`", p[1], *(f"{c[p]:.1f} %" for c in by_mode))
+                for p, _ in sum(by_mode, collections.Counter()).most_common(SHOWN))))
     page.replace(where, "profile", "bench-profile", "\n".join(text))
     return 0
 
