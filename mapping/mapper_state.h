@@ -87,8 +87,8 @@ struct node {
 	bool left_out;	 /* not in its trace's list, never a parent; gone when it ends */
 	bool critical;	 /* it is on the critical path of the task at the top */
 	bool unsent;	 /* left out in the end: the trace has too many bytes */
-	/* Tasks, regions and the capture. */
-	bool accounted;		     /* nothing is added to its budget any more */
+	bool accounted;	 /* nothing is added to its budget any more */
+	/* From here on of tasks, regions and the capture alone: LEAF_BYTES. */
 	int64_t context_on;	     /* goroutine with a context_log of it, or NO_GOROUTINE */
 	int64_t id_end;		     /* of a task: its end as recorded */
 	int64_t shortest_event;	     /* no wait among the events is shorter; of a full one */

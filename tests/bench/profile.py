@@ -4,7 +4,7 @@
 usage: profile.py BUILD CACHE PAGE
 
 Samples the CPU clock of the 20 MB traces in CACHE (`make bench` or `make check-bench` records
-them). A function belongs to the folder whose object defines it.
+them). A sample counts for the innermost function at its address, inlined or not.
 """
 
 import collections
