@@ -60,6 +60,7 @@ static void serve(struct run *r, const char *path)
 		if (run_tick(r, patience) && patience)
 			notify_send("WATCHDOG=1");
 	}
+	run_ends(r);
 	log_info("stopping: %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	notify_send("STOPPING=1");
 	/* The next one ends the program at once: all that counts is on disk. */

@@ -444,6 +444,11 @@ static void log_counts(struct run *r)
 		 c.captures[CAPTURE_BAD], c.events, c.spans);
 }
 
+void run_ends(struct run *r)
+{
+	worker_ends(r->worker);
+}
+
 bool run_finish(struct run *r)
 {
 	bool good;

@@ -39,6 +39,9 @@ void run_signal(struct run *r, int number);
 /* Housekeeping, about once a second. False: it hangs. `ns`: the watchdog's patience, or 0. */
 bool run_tick(struct run *r, uint64_t ns);
 
+/* A stop was asked for: what is being read has its time from now. Then run_finish(). */
+void run_ends(struct run *r);
+
 /*
  * Stop: no new captures, what is being read ends, what is queued is sent for as long as
  * queue.flush says; then the account, logged. False: something is amiss.

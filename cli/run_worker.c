@@ -40,7 +40,7 @@ struct worker {
 	pthread_t thread;
 	bool runs;
 	bool stop, drain;  /* atomic */
-	uint64_t ended_ns; /* atomic: when the program was stopped, or 0 */
+	uint64_t ended_ns; /* atomic: when the program was to end, or 0 */
 	uint64_t grace_ns; /* of what it is at */
 	int activity;	   /* atomic; enum activity */
 	uint64_t beat_ns;  /* atomic: when it last did something */
@@ -430,12 +430,18 @@ enum status worker_start(struct worker *w, const struct run_plan *plan, struct s
 	return rc ? err_set(err, ST_NOMEM, ERR_NO_OFFSET, "cannot start a thread") : ST_OK;
 }
 
+void worker_ends(struct worker *w)
+{
+	__atomic_store_n(&w->ended_ns, now_ns(), __ATOMIC_RELAXED);
+}
+
 void worker_stop(struct worker *w, bool drain)
 {
 	if (!w->runs)
 		return;
+	if (drain && !__atomic_load_n(&w->ended_ns, __ATOMIC_RELAXED))
+		worker_ends(w);
 	__atomic_store_n(&w->drain, drain, __ATOMIC_RELEASE);
-	__atomic_store_n(&w->ended_ns, drain ? now_ns() : 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
 	inbox_wake(w->inbox);
 	pthread_join(w->thread, NULL);

@@ -23,10 +23,14 @@ MUST_CHECK enum status worker_open(struct worker **out, struct inbox *inbox, str
 MUST_CHECK enum status worker_start(struct worker *w, const struct run_plan *plan,
 				    struct send *send, struct metrics_send *metrics,
 				    struct err *err);
+/* The program is to end: the time that worker_stop() gives counts from now. */
+void worker_ends(struct worker *w);
+
 /*
  * Wait until it has ended what it is at. `drain`, for the program's end: it first takes what
  * is in the inbox and exists nowhere else; files that stay where they are go back to their
- * source. It leaves what it is at after 10 s if that is such a file, else after 20 s.
+ * source. It leaves what it is at 10 s after the end was asked for (worker_ends(), or now) if
+ * that is such a file, else after 20 s.
  */
 void worker_stop(struct worker *w, bool drain);
 
