@@ -34,6 +34,9 @@ enum status {
 /* A function that is called all the time, though all it calls may fail: not to be made small. */
 #define HOT_CALL __attribute__((hot, noinline))
 
+/* All it calls becomes a part of it, but for what is COLD or APART: keep those out of a loop. */
+#define FLAT __attribute__((flatten))
+
 /* What a hot function does at times: a call, so that its own frame stays small. */
 #define APART __attribute__((noinline))
 

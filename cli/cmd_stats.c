@@ -13,8 +13,7 @@
  * Everything the reader has; ST_END: that is all of the trace. Flat, so that what the reader
  * and the statistics do for each event is one loop: a twentieth of the time.
  */
-__attribute__((flatten)) static enum status feed_all(struct stats *s, struct reader *r,
-						     struct err *err)
+FLAT static enum status feed_all(struct stats *s, struct reader *r, struct err *err)
 {
 	const struct event *ev;
 	enum status st;

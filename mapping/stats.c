@@ -69,7 +69,7 @@ const struct stats_report *stats_report(const struct stats *s)
 }
 
 /* Of what a failure leaves out, nothing is counted. */
-enum status stats_settle(struct stats *s, struct err *err)
+APART enum status stats_settle(struct stats *s, struct err *err)
 {
 	enum status st = ST_OK;
 
@@ -79,9 +79,9 @@ enum status stats_settle(struct stats *s, struct err *err)
 	return st;
 }
 
-enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,
-			  struct slice (*text)(const struct event *), struct stats_row **out,
-			  struct err *err)
+APART enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,
+				struct slice (*text)(const struct event *), struct stats_row **out,
+				struct err *err)
 {
 	*out = stats_rows_get(t, id);
 	return *out ? ST_OK : stats_rows_put(t, id, text(ev), out, err);
@@ -112,7 +112,7 @@ static void set_wall(struct stats_report *r, const struct clock_snapshot *c)
 	r->wall_nsec = (uint32_t)nsec;
 }
 
-static void new_generation(struct stats *s, const struct event *ev)
+APART static void new_generation(struct stats *s, const struct event *ev)
 {
 	struct stats_report *r = &s->report;
 
@@ -129,7 +129,7 @@ static void new_generation(struct stats *s, const struct event *ev)
 }
 
 /* Samples are left aside: their context is what the profiler's signal saw. */
-static enum status note_thread(struct stats *s, const struct event *ev, struct err *err)
+APART static enum status note_thread(struct stats *s, const struct event *ev, struct err *err)
 {
 	int64_t *seen = &s->few_threads[(uint64_t)ev->m % STATS_FEW_THREADS];
 

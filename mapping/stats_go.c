@@ -9,8 +9,8 @@ static bool is_switch(const struct event *ev)
 	return ev->wire == EV_GO_SWITCH || ev->wire == EV_GO_SWITCH_DESTROY;
 }
 
-static enum status add_go(struct stats *s, const struct event *ev, struct stats_go *g,
-			  struct err *err)
+APART static enum status add_go(struct stats *s, const struct event *ev, struct stats_go *g,
+				struct err *err)
 {
 	enum status st = mem_grow((void **)&s->alive, &s->cap_alive, s->n_alive + 1,
 				  sizeof(struct stats_go *), MAX_GOROUTINES, "goroutines", err);
@@ -27,7 +27,7 @@ static enum status add_go(struct stats *s, const struct event *ev, struct stats_
 }
 
 /* The part inside the trace of a stay that began before it. */
-static void add_cut(struct stats *s, const struct stats_go *g, uint64_t ns)
+APART static void add_cut(struct stats *s, const struct stats_go *g, uint64_t ns)
 {
 	struct stats_report *r = &s->report;
 
@@ -109,7 +109,7 @@ static enum status enter(struct stats *s, struct stats_go *g, const struct event
 	}
 }
 
-static void end_go(struct stats *s, struct stats_go *g, int64_t now)
+APART static void end_go(struct stats *s, struct stats_go *g, int64_t now)
 {
 	stats_regions_cut(s, g, now);
 	stats_ranges_cut(s, g, now);
@@ -123,7 +123,7 @@ enum status stats_transition(struct stats *s, const struct event *ev, struct err
 	struct stats_go *g = ev->notes;
 	enum status st;
 
-	if (ev->resource != RESOURCE_GOROUTINE || ev->from >= N_GO_STATES || ev->to >= N_GO_STATES)
+	if (ev->resource != RESOURCE_GOROUTINE)
 		return ST_OK;
 	if (UNLIKELY(g->state == GO_UNDETERMINED)) {
 		st = add_go(s, ev, g, err);

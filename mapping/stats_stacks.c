@@ -98,9 +98,9 @@ fail:
 }
 
 /* By contents: an equal stack, a new one, or the rest. */
-static enum status find_text(struct stats_stacks *t, const struct event *ev,
-			     const struct stats_row *reason, struct stats_stack **out,
-			     struct err *err)
+APART static enum status find_text(struct stats_stacks *t, const struct event *ev,
+				   const struct stats_row *reason, struct stats_stack **out,
+				   struct err *err)
 {
 	struct stats_stack *s;
 	struct slice text;
@@ -127,9 +127,9 @@ static enum status find_text(struct stats_stacks *t, const struct event *ev,
 }
 
 /* By id: known in this generation, or spelled. */
-static enum status find_site(struct stats_stacks *t, const struct event *ev,
-			     const struct stats_row *reason, uint64_t site,
-			     struct stats_stack **out, struct err *err)
+APART static enum status find_site(struct stats_stacks *t, const struct event *ev,
+				   const struct stats_row *reason, uint64_t site,
+				   struct stats_stack **out, struct err *err)
 {
 	enum status st;
 

@@ -10,7 +10,7 @@ bool generation_has_all_names(const struct generation *g, const uint8_t *bytes)
 
 		stream_init(&s, g, bytes, &g->threads[i]);
 		while (!stream_next(&s, &ignored))
-			if (!tables_resolve(&g->tables, s.ev))
+			if (!tables_resolve(&g->tables, s.ev, s.ev->ids))
 				return false;
 	}
 	for (size_t i = 0; i < g->n_samples; i++)

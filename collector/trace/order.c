@@ -142,7 +142,7 @@ static void free_g(struct order *o, struct order_g *g)
 	pool_put(&o->g_pool, g);
 }
 
-struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct err *err)
+APART struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct err *err)
 {
 	struct order_g *g = pool_get(&o->g_pool, err);
 
@@ -159,7 +159,7 @@ struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct 
 	return g;
 }
 
-void remove_g(struct order *o, struct order_g *g)
+APART void remove_g(struct order *o, struct order_g *g)
 {
 	map_del(&o->gs, (uint64_t)g->id);
 	release_regions(g);
@@ -350,8 +350,17 @@ static struct order_m *thread_state(struct order *o, int64_t m, struct err *err)
 	return state ? state : add_m(o, m, err);
 }
 
+static enum advance advance_other(struct order *o, struct stream *s, bool *known, struct err *err)
+{
+	enum advance a = rules[s->ev->wire](o, s, err);
+
+	*known = tables_resolve(o->tables, s->ev, s->ev->ids);
+	return a;
+}
+
 /* The first event of a thread, and each of none: nothing is kept of them. */
-COLD static enum advance advance_stranger(struct order *o, struct stream *s, struct err *err)
+COLD static enum advance advance_stranger(struct order *o, struct stream *s, bool *known,
+					  struct err *err)
 {
 	enum advance a;
 
@@ -360,7 +369,7 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, str
 	s->state = s->m == NO_THREAD ? &o->nobody : thread_state(o, s->m, err);
 	if (!s->state)
 		return BROKEN;
-	a = rules[s->ev->wire](o, s, err);
+	a = advance_other(o, s, known, err);
 	if (s->m == NO_THREAD) {
 		o->nobody.g = NO_GOROUTINE;
 		o->nobody.p = NO_PROC;
@@ -369,9 +378,45 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, str
 	return a;
 }
 
-enum advance order_advance(struct order *o, struct stream *s, struct err *err)
+/* Of a constant type the rule needs no call, and each id a comparison. */
+HOT enum advance advance_as(struct order *o, struct stream *s, enum wire_type type, bool *known,
+			    struct err *err)
 {
-	return LIKELY(s->state) ? rules[s->ev->wire](o, s, err) : advance_stranger(o, s, err);
+	enum advance a = rules[type](o, s, err);
+
+	*known = tables_resolve(o->tables, s->ev, event_heads[type].ids);
+	return a;
+}
+
+enum advance order_advance(struct order *o, struct stream *s, bool *known, struct err *err)
+{
+	if (UNLIKELY(!s->state))
+		return advance_stranger(o, s, known, err);
+	/* Nearly all events are of these types: their rules become a part of the loop. */
+	switch (s->ev->wire) {
+#define TYPE(type)                                                                                 \
+	case type:                                                                                 \
+		return advance_as(o, s, type, known, err)
+		TYPE(EV_GO_CREATE);
+		TYPE(EV_GO_START);
+		TYPE(EV_GO_DESTROY);
+		TYPE(EV_GO_STOP);
+		TYPE(EV_GO_BLOCK);
+		TYPE(EV_GO_UNBLOCK);
+		TYPE(EV_GO_SYSCALL_BEGIN);
+		TYPE(EV_GO_SYSCALL_END);
+		TYPE(EV_GC_SWEEP_BEGIN);
+		TYPE(EV_GC_SWEEP_END);
+		TYPE(EV_HEAP_ALLOC);
+		TYPE(EV_USER_TASK_BEGIN);
+		TYPE(EV_USER_TASK_END);
+		TYPE(EV_USER_REGION_BEGIN);
+		TYPE(EV_USER_REGION_END);
+		TYPE(EV_USER_LOG);
+#undef TYPE
+	default:
+		return advance_other(o, s, known, err);
+	}
 }
 
 struct event *order_extra(struct order *o, unsigned int *n)

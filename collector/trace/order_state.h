@@ -120,8 +120,10 @@ static inline bool meets(enum need need, bool has)
 
 static inline bool has_context(const struct stream *s, enum need m, enum need p, enum need g)
 {
-	return meets(m, s->m != NO_THREAD) && meets(p, s->state->p != NO_PROC) &&
-	       meets(g, s->state->g != NO_GOROUTINE);
+	/* What belongs to no thread has neither a proc nor a goroutine. */
+	bool thread = p == MUST || g == MUST || meets(m, s->m != NO_THREAD);
+
+	return thread && meets(p, s->state->p != NO_PROC) && meets(g, s->state->g != NO_GOROUTINE);
 }
 
 /* The context is that of the thread as it is now: before the rule changes it. */

@@ -241,18 +241,24 @@ COLD static enum status unresolved(struct reader *r, const struct event *e, stru
 	err_set(err, ST_FORMAT, r->feed.base,
 		"generation %" PRIu64 ": %s event at time %" PRId64
 		" names a string or stack that does not exist",
-		r->gen.gen, wire_specs[e->wire].name, e->time);
+		r->gen.gen, wire_specs[e->wire].name, e->wire_time);
 	return fail(r, err);
 }
 
-/* Its ids are checked now: section 3.3. */
-HOT enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
-			 struct err *err)
+/* `known`: the tables have what its ids name. */
+HOT enum status hand_out_if(struct reader *r, struct event *e, bool known, const struct event **ev,
+			    struct err *err)
 {
-	if (!tables_resolve(e->tables, e) && unresolved(r, e, err))
+	if (UNLIKELY(!known) && unresolved(r, e, err))
 		return err->code;
 	*ev = stamp(r, e);
 	return ST_OK;
+}
+
+static enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
+			    struct err *err)
+{
+	return hand_out_if(r, e, tables_resolve(e->tables, e, e->ids), ev, err);
 }
 
 static enum status hand_out_sample(struct reader *r, const struct event **ev, struct err *err)
@@ -330,7 +336,7 @@ COLD static enum status give_up(struct reader *r, size_t i, struct err *err)
 }
 
 /* The stream at i went on to its next event, with the given outcome. */
-static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
+APART static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
 {
 	if (!st)
 		frontier_update(&r->frontier, i);
@@ -398,9 +404,10 @@ COLD static enum status offer_others(struct reader *r, struct event **e, struct 
 	for (size_t i = 1; i < r->frontier.n; i++) {
 		struct stream *s = frontier_at(&r->frontier, i);
 		enum advance a;
+		bool ignored; /* hand_out() looks itself */
 
 		*e = s->ev;
-		a = order_advance(r->order, s, err);
+		a = order_advance(r->order, s, &ignored, err);
 		if (a != MUST_WAIT)
 			return took(r, i, a, e, err);
 	}
@@ -418,7 +425,7 @@ static enum status between_events(struct reader *r, const struct event **ev, str
 }
 
 /* Whatever may come next, in the reference's order. */
-static enum status next_of_any(struct reader *r, const struct event **ev, struct err *err)
+APART static enum status next_of_any(struct reader *r, const struct event **ev, struct err *err)
 {
 	enum status st;
 
@@ -443,6 +450,7 @@ COLD static enum status next_otherwise(struct reader *r, enum advance a, const s
 {
 	for (;;) {
 		struct event *e = r->top->ev;
+		bool ignored;
 		enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
 
 		if (st)
@@ -452,32 +460,33 @@ COLD static enum status next_otherwise(struct reader *r, enum advance a, const s
 		/* A thread of a generation that was cut is at its end: on to the others. */
 		if (!r->top)
 			return next_of_any(r, ev, err);
-		a = order_advance(r->order, r->top, err);
+		a = order_advance(r->order, r->top, &ignored, err);
 	}
 }
 
-enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
+FLAT enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
 {
 	struct stream *s = r->top;
 	struct event *e;
 	enum advance a;
 	enum status st;
+	bool known;
 
 	if (UNLIKELY(!s))
 		return next_of_any(r, ev, err);
 	e = s->ev;
-	a = order_advance(r->order, s, err);
+	a = order_advance(r->order, s, &known, err);
 	if (UNLIKELY(a != ADVANCED))
 		return next_otherwise(r, a, ev, err);
 	st = stream_next(s, err);
 	if (UNLIKELY(st)) {
 		st = went_on(r, 0, st, err);
-		return st ? st : hand_out(r, e, ev, err);
+		return st ? st : hand_out_if(r, e, known, ev, err);
 	}
 	/* If the same thread goes on, the frontier learns of it later. */
 	if (s->ev->wire_time > r->limit) {
 		frontier_sink(&r->frontier, s->ev->wire_time);
 		choose_first(r);
 	}
-	return hand_out(r, e, ev, err);
+	return hand_out_if(r, e, known, ev, err);
 }

@@ -103,10 +103,10 @@ static inline bool tables_may_name(const struct tables *t, uint64_t id)
 	return tables_has_string(t, id) || t->partial;
 }
 
-/* Do all ids of an event lead to something? */
-HOT bool tables_resolve(const struct tables *t, const struct event *ev)
+/* Do all ids of an event, which its head says are `ids`, lead to something? */
+HOT bool tables_resolve(const struct tables *t, const struct event *ev, unsigned int ids)
 {
-	for (unsigned int left = ev->ids; left; left &= left - 1) {
+	for (unsigned int left = ids; left; left &= left - 1) {
 		unsigned int i = (unsigned int)__builtin_ctz(left);
 		const struct id_index *index = i < 4 ? &t->strings : &t->stacks;
 

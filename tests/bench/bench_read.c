@@ -9,7 +9,7 @@
 #include "collector/source/file.h"
 #include "collector/trace/reader.h"
 
-static enum status count(struct file_source *f, uint64_t *n, struct err *err)
+FLAT static enum status count(struct file_source *f, uint64_t *n, struct err *err)
 {
 	struct reader *r = reader_open(file_source_bytes(f), err);
 	const struct event *ev;
