@@ -61,9 +61,9 @@ static enum status anchor_clock(struct file_source *f, struct mapper_options *o,
 }
 
 /* ST_OK at the end of the trace; a reader's failure goes into the result. */
-HOT_CALL static enum status pump(struct reader *r, struct mapper *m, struct file_source *f,
-				 struct convert_watch watch, struct convert_result *result,
-				 struct err *err)
+FLAT HOT_CALL static enum status pump(struct reader *r, struct mapper *m, struct file_source *f,
+				      struct convert_watch watch, struct convert_result *result,
+				      struct err *err)
 {
 	const struct event *ev;
 	struct err why = ERR_INIT;

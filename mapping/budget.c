@@ -47,8 +47,8 @@ void budget_free(struct budget_pools *p, struct budget *b)
 	pool_put(&p->budgets, b);
 }
 
-enum status budget_find_reason(struct budget_pools *p, struct budget *b, uint8_t reason,
-			       uint64_t ns, uint64_t count, struct err *err)
+APART enum status budget_find_reason(struct budget_pools *p, struct budget *b, uint8_t reason,
+				     uint64_t ns, uint64_t count, struct err *err)
 {
 	struct reason_sum *sum = b->reasons, **link = &b->reasons;
 

@@ -180,7 +180,7 @@ HOT_CALL static enum status feed_other(struct mapper *m, const struct event *ev,
 	}
 }
 
-HOT_CALL enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
 {
 	m->sum.events++;
 	m->last_time = ev->time;

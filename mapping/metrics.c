@@ -95,7 +95,7 @@ static enum goroutine_owner owner_of(const struct event *ev)
 									     : OWNER_PROGRAM;
 }
 
-void metrics_transition(struct mapper *m, struct goroutine *g, const struct event *ev)
+APART void metrics_transition(struct mapper *m, struct goroutine *g, const struct event *ev)
 {
 	if (!g->owner)
 		g->owner = (uint8_t)owner_of(ev);

@@ -278,8 +278,8 @@ enum status reasons_find(struct reasons *r, uint64_t id, struct slice word, uint
 	return st;
 }
 
-enum status reasons_refine(struct reasons *r, uint8_t raw, enum wait_detail detail, uint8_t *out,
-			   struct err *err)
+APART enum status reasons_refine(struct reasons *r, uint8_t raw, enum wait_detail detail,
+				 uint8_t *out, struct err *err)
 {
 	uint8_t *known = &r->list[raw].refined[detail];
 	enum status st = ST_OK;

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "mapping/mapper_state.h"
 
-struct goroutine *goroutine_find_far(const struct mapper *m, int64_t id)
+APART struct goroutine *goroutine_find_far(const struct mapper *m, int64_t id)
 {
 	struct goroutine *g = map_get(&m->goroutines, (uint64_t)id);
 

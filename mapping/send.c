@@ -279,7 +279,7 @@ void referrers_release(struct mapper *m, struct trace *t)
 	mem_free(t->referrers);
 }
 
-enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
+APART enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
 {
 	enum status st;
 

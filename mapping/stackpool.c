@@ -130,8 +130,8 @@ enum status stackpool_string(struct stackpool *p, uint64_t id, struct slice text
 	return st;
 }
 
-enum status stackpool_spell(struct stackpool *p, const struct event *ev, uint64_t id,
-			    const struct pooled **out, struct err *err)
+APART enum status stackpool_spell(struct stackpool *p, const struct event *ev, uint64_t id,
+				  const struct pooled **out, struct err *err)
 {
 	struct pooled *have = map_get(&p->by_id, id);
 	struct pooled what = { .len = 0 };

@@ -208,9 +208,8 @@ enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err)
 	return in_flight(g) ? wait_end(m, g, m->last_time, true, err) : ST_OK;
 }
 
-/* A new goroutine works for the task that its creator works for. */
 /* First seen in a state, it has been in it since the capture began. */
-static void first_seen(const struct mapper *m, struct goroutine *g, unsigned int state)
+APART static void first_seen(const struct mapper *m, struct goroutine *g, unsigned int state)
 {
 	static const uint8_t kinds[] = { [GO_RUNNABLE] = STOP_PREEMPTED,
 					 [GO_WAITING] = STOP_WAIT,
@@ -223,6 +222,7 @@ static void first_seen(const struct mapper *m, struct goroutine *g, unsigned int
 		track_stop(&g->track, kinds[state], REASON_UNKNOWN, m->first_time);
 }
 
+/* A new goroutine works for the task that its creator works for. */
 APART static enum status born(struct mapper *m, const struct event *ev, struct goroutine *g,
 			      struct err *err)
 {
@@ -308,7 +308,7 @@ HOT enum status other(struct mapper *m, struct goroutine *g, const struct event 
 	return wait_end(m, g, ev->time, false, err);
 }
 
-HOT_CALL enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
+enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
 {
 	struct goroutine *g;
 
