@@ -167,12 +167,12 @@ APART void remove_g(struct order *o, struct order_g *g)
 	free_g(o, g);
 }
 
-struct order_p *find_p(const struct order *o, int64_t id)
+APART struct order_p *find_p(const struct order *o, int64_t id)
 {
 	return map_get(&o->ps, (uint64_t)id);
 }
 
-struct order_p *add_p(struct order *o, int64_t id, enum p_status status, struct err *err)
+APART struct order_p *add_p(struct order *o, int64_t id, enum p_status status, struct err *err)
 {
 	struct order_p *p = pool_get(&o->p_pool, err);
 
@@ -182,7 +182,7 @@ struct order_p *add_p(struct order *o, int64_t id, enum p_status status, struct 
 	return map_put(&o->ps, (uint64_t)id, p, err) ? NULL : p;
 }
 
-struct order_m *find_m(const struct order *o, int64_t id)
+APART struct order_m *find_m(const struct order *o, int64_t id)
 {
 	return map_get(&o->ms, (uint64_t)id);
 }
@@ -350,17 +350,17 @@ static struct order_m *thread_state(struct order *o, int64_t m, struct err *err)
 	return state ? state : add_m(o, m, err);
 }
 
-static enum advance advance_other(struct order *o, struct stream *s, bool *known, struct err *err)
+/* By the rule of its type; `ids` are those of its head. */
+HOT enum advance advance_by(rule *by, unsigned int ids, struct order *o, struct stream *s,
+			    struct err *err)
 {
-	enum advance a = rules[s->ev->wire](o, s, err);
+	enum advance a = by(o, s, err);
 
-	*known = tables_resolve(o->tables, s->ev, s->ev->ids);
-	return a;
+	return a == ADVANCED && UNLIKELY(!tables_resolve(o->tables, s->ev, ids)) ? NAMELESS : a;
 }
 
 /* The first event of a thread, and each of none: nothing is kept of them. */
-COLD static enum advance advance_stranger(struct order *o, struct stream *s, bool *known,
-					  struct err *err)
+COLD static enum advance advance_stranger(struct order *o, struct stream *s, struct err *err)
 {
 	enum advance a;
 
@@ -369,7 +369,7 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, boo
 	s->state = s->m == NO_THREAD ? &o->nobody : thread_state(o, s->m, err);
 	if (!s->state)
 		return BROKEN;
-	a = advance_other(o, s, known, err);
+	a = advance_by(rules[s->ev->wire], s->ev->ids, o, s, err);
 	if (s->m == NO_THREAD) {
 		o->nobody.g = NO_GOROUTINE;
 		o->nobody.p = NO_PROC;
@@ -378,25 +378,18 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, boo
 	return a;
 }
 
-/* Of a constant type the rule needs no call, and each id a comparison. */
-HOT enum advance advance_as(struct order *o, struct stream *s, enum wire_type type, bool *known,
-			    struct err *err)
-{
-	enum advance a = rules[type](o, s, err);
-
-	*known = tables_resolve(o->tables, s->ev, event_heads[type].ids);
-	return a;
-}
-
-enum advance order_advance(struct order *o, struct stream *s, bool *known, struct err *err)
+enum advance order_advance(struct order *o, struct stream *s, struct err *err)
 {
 	if (UNLIKELY(!s->state))
-		return advance_stranger(o, s, known, err);
-	/* Nearly all events are of these types: their rules become a part of the loop. */
+		return advance_stranger(o, s, err);
+	/*
+	 * Nearly all events are of these types: their rules become a part of the loop, without
+	 * a call, and each of their ids is a comparison.
+	 */
 	switch (s->ev->wire) {
 #define TYPE(type)                                                                                 \
 	case type:                                                                                 \
-		return advance_as(o, s, type, known, err)
+		return advance_by(rules[type], event_heads[type].ids, o, s, err)
 		TYPE(EV_GO_CREATE);
 		TYPE(EV_GO_START);
 		TYPE(EV_GO_DESTROY);
@@ -415,7 +408,7 @@ enum advance order_advance(struct order *o, struct stream *s, bool *known, struc
 		TYPE(EV_USER_LOG);
 #undef TYPE
 	default:
-		return advance_other(o, s, known, err);
+		return advance_by(rules[s->ev->wire], s->ev->ids, o, s, err);
 	}
 }
 

@@ -19,6 +19,7 @@ struct order;
 
 enum advance {
 	ADVANCED, /* s->ev is the public event now */
+	NAMELESS, /* so it is, and names a string or stack that is not there (section 3.3) */
 	EXPANDED, /* it means several: order_extra() has them */
 	MUST_WAIT,
 	BROKEN,
@@ -38,10 +39,9 @@ MUST_CHECK enum status order_keep_names(struct order *o, struct err *err);
 
 /*
  * Offer the stream's next event. Nothing but an event that is taken changes the
- * state or s->ev. BROKEN fills err (without an offset). Of one that is ADVANCED, *known
- * says whether the tables have what its ids name (section 3.3).
+ * state or s->ev. BROKEN fills err (without an offset).
  */
-enum advance order_advance(struct order *o, struct stream *s, bool *known, struct err *err);
+enum advance order_advance(struct order *o, struct stream *s, struct err *err);
 /* The events of the last EXPANDED: the order's until the next offer. */
 struct event *order_extra(struct order *o, unsigned int *n);
 

@@ -245,20 +245,14 @@ COLD static enum status unresolved(struct reader *r, const struct event *e, stru
 	return fail(r, err);
 }
 
-/* `known`: the tables have what its ids name. */
-HOT enum status hand_out_if(struct reader *r, struct event *e, bool known, const struct event **ev,
-			    struct err *err)
+/* One whose ids were not looked at yet, or in vain. */
+APART static enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
+				  struct err *err)
 {
-	if (UNLIKELY(!known) && unresolved(r, e, err))
+	if (!tables_resolve(e->tables, e, e->ids) && unresolved(r, e, err))
 		return err->code;
 	*ev = stamp(r, e);
 	return ST_OK;
-}
-
-static enum status hand_out(struct reader *r, struct event *e, const struct event **ev,
-			    struct err *err)
-{
-	return hand_out_if(r, e, tables_resolve(e->tables, e, e->ids), ev, err);
 }
 
 static enum status hand_out_sample(struct reader *r, const struct event **ev, struct err *err)
@@ -404,10 +398,9 @@ COLD static enum status offer_others(struct reader *r, struct event **e, struct 
 	for (size_t i = 1; i < r->frontier.n; i++) {
 		struct stream *s = frontier_at(&r->frontier, i);
 		enum advance a;
-		bool ignored; /* hand_out() looks itself */
 
 		*e = s->ev;
-		a = order_advance(r->order, s, &ignored, err);
+		a = order_advance(r->order, s, err);
 		if (a != MUST_WAIT)
 			return took(r, i, a, e, err);
 	}
@@ -450,7 +443,6 @@ COLD static enum status next_otherwise(struct reader *r, enum advance a, const s
 {
 	for (;;) {
 		struct event *e = r->top->ev;
-		bool ignored;
 		enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
 
 		if (st)
@@ -460,7 +452,7 @@ COLD static enum status next_otherwise(struct reader *r, enum advance a, const s
 		/* A thread of a generation that was cut is at its end: on to the others. */
 		if (!r->top)
 			return next_of_any(r, ev, err);
-		a = order_advance(r->order, r->top, &ignored, err);
+		a = order_advance(r->order, r->top, err);
 	}
 }
 
@@ -470,23 +462,23 @@ FLAT enum status reader_next(struct reader *r, const struct event **ev, struct e
 	struct event *e;
 	enum advance a;
 	enum status st;
-	bool known;
 
 	if (UNLIKELY(!s))
 		return next_of_any(r, ev, err);
 	e = s->ev;
-	a = order_advance(r->order, s, &known, err);
+	a = order_advance(r->order, s, err);
 	if (UNLIKELY(a != ADVANCED))
 		return next_otherwise(r, a, ev, err);
 	st = stream_next(s, err);
 	if (UNLIKELY(st)) {
 		st = went_on(r, 0, st, err);
-		return st ? st : hand_out_if(r, e, known, ev, err);
-	}
-	/* If the same thread goes on, the frontier learns of it later. */
-	if (s->ev->wire_time > r->limit) {
+		if (st)
+			return st;
+	} else if (s->ev->wire_time > r->limit) {
+		/* If the same thread goes on, the frontier learns of it later. */
 		frontier_sink(&r->frontier, s->ev->wire_time);
 		choose_first(r);
 	}
-	return hand_out_if(r, e, known, ev, err);
+	*ev = stamp(r, e);
+	return ST_OK;
 }

@@ -97,7 +97,7 @@ static enum status bad_event(const struct stream *s, uint8_t type, struct err *e
 		       s->m, wire_specs[type].name);
 }
 
-enum status stream_next_slowly(struct stream *s, struct err *err)
+APART enum status stream_next_slowly(struct stream *s, struct err *err)
 {
 	struct event *ev = s->other;
 	const uint8_t *p = NULL;
