@@ -32,39 +32,40 @@ void stats_rows_new_generation(struct stats_rows *t)
 		map_clear(&t->by_id);
 }
 
-/* A row with its name behind it. */
-static enum status add_row(struct stats_rows *t, struct slice text, struct stats_row **out,
-			   struct err *err)
+/* A row with its name behind it; NULL: err is filled. */
+static struct stats_row *add_row(struct stats_rows *t, struct slice text, struct err *err)
 {
-	enum status st = mem_grow((void **)&t->list, &t->cap, t->n + 1, sizeof(struct stats_row *),
-				  t->max + 1, t->by_text.what, err);
 	struct stats_row *row;
 
-	if (st)
-		return st;
+	if (mem_grow((void **)&t->list, &t->cap, t->n + 1, sizeof(struct stats_row *), t->max + 1,
+		     t->by_text.what, err))
+		return NULL;
 	row = mem_zalloc(sizeof(*row) + text.len);
-	if (!row)
-		return err_nomem(err, t->by_text.what);
+	if (!row) {
+		err_nomem(err, t->by_text.what);
+		return NULL;
+	}
 	if (text.len)
 		memcpy(row + 1, text.ptr, text.len);
 	row->name = (struct slice){ (const uint8_t *)(row + 1), text.len };
 	row->index = (uint32_t)t->n;
 	t->list[t->n++] = row;
-	*out = row;
-	return ST_OK;
+	return row;
 }
 
 static enum status rest_row(struct stats_rows *t, struct stats_row **out, struct err *err)
 {
-	enum status st = ST_OK;
+	struct stats_row *row = t->rest;
 
-	if (!t->rest) {
-		st = add_row(t, (struct slice){ NULL, 0 }, &t->rest, err);
-		if (!st)
-			t->rest->rest = true;
+	if (!row) {
+		row = add_row(t, (struct slice){ NULL, 0 }, err);
+		if (!row)
+			return err->code;
+		row->rest = true;
+		t->rest = row;
 	}
-	*out = t->rest;
-	return st;
+	*out = row;
+	return ST_OK;
 }
 
 static enum status row_of_text(struct stats_rows *t, struct slice text, struct stats_row **out,
@@ -72,7 +73,6 @@ static enum status row_of_text(struct stats_rows *t, struct slice text, struct s
 {
 	uint64_t key = XXH3_64bits(text.len ? text.ptr : (const uint8_t *)"", text.len);
 	struct stats_row *row;
-	enum status st;
 
 	while ((row = map_get(&t->by_text, key)) && !slice_eq(row->name, text))
 		key++;
@@ -81,11 +81,8 @@ static enum status row_of_text(struct stats_rows *t, struct slice text, struct s
 		return ST_OK;
 	if (t->by_text.n >= t->max)
 		return rest_row(t, out, err);
-	st = add_row(t, text, &row, err);
-	if (!st)
-		st = map_put(&t->by_text, key, row, err);
-	*out = row;
-	return st;
+	*out = add_row(t, text, err);
+	return *out ? map_put(&t->by_text, key, *out, err) : err->code;
 }
 
 enum status stats_rows_put(struct stats_rows *t, uint64_t id, struct slice text,
