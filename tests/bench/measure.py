@@ -118,8 +118,9 @@ class Bench:
         return {"reader": [f"{self.build}/bench/bench_read", trace],
                 "`stats`": [f"{self.build}/flightspan", "stats", trace]}
 
-    def convert_reference(self, trace):
-        return [f"{self.tools}/bridge", "-o", f"{self.cache}/bridge.bin", trace]
+    def convert_reference(self, trace, explain):
+        return [f"{self.tools}/bridge", *(["-explain"] if explain else []), "-o",
+                f"{self.cache}/bridge.bin", trace]
 
     def convert_ours(self, trace):
         """Without the limit on a trace's spans, which the bridge has not."""

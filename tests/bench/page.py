@@ -48,7 +48,7 @@ RATIO_HEAD = ["", "trace", "reference", "ours", "ratio", "min - max", "promise",
 
 TITLES = {
     "read": "Every event read and ordered, beside golang.org/x/exp/trace",
-    "convert": "Spans as OTLP protobuf in a file, beside the Go bridge",
+    "convert": "Spans as OTLP protobuf in a file, beside the Go bridges",
     "dump": "Every event as text, beside `go tool trace -d=parsed`",
     "memory": "Peak memory of `convert`",
     "growth": "Cost of a MB, by the size of the trace",

@@ -1,8 +1,9 @@
 // Bridge is the straightforward way from a Go execution trace to OTLP: Go's own reader, the
 // official protobuf classes, one pass. What `flightspan convert --format otlp-proto` is measured
 // beside, and for the same spans and events (see same): tasks, regions, logs, waits, garbage
-// collection and stop-the-world, by the rules of docs/mapping.md. It leaves out what costs
-// flightspan more: limits, stable ids, edges of the capture, holding a trace until it is whole.
+// collection and stop-the-world, by the rules of docs/mapping.md. With -explain it does the same
+// work: where the time of each span went, critical paths, who held a wait and what he did. It
+// leaves out what costs flightspan more: limits, stable ids, what overlapping captures need.
 //
 // The output is that of flightspan: messages, each after its length in four bytes.
 package main
@@ -18,7 +19,7 @@ import (
 	"golang.org/x/exp/trace"
 )
 
-func convert(in, out string) error {
+func convert(in, out string, explain bool) error {
 	f, err := os.Open(in)
 	if err != nil {
 		return err
@@ -30,7 +31,7 @@ func convert(in, out string) error {
 	}
 	defer o.Close()
 	w := bufio.NewWriterSize(o, 1<<20)
-	m := newMapper(&batcher{out: w})
+	m := newMapper(&batcher{out: w}, explain)
 	r, err := trace.NewReader(bufio.NewReaderSize(f, 1<<16))
 	for err == nil {
 		var ev trace.Event
@@ -71,12 +72,13 @@ func stackText(s trace.Stack) string {
 
 func main() {
 	out := flag.String("o", "spans.bin", "the file to write")
+	explain := flag.Bool("explain", false, "say where the time went: budgets, critical paths, wakers")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: bridge [-o OUT] TRACE")
+		fmt.Fprintln(os.Stderr, "usage: bridge [-explain] [-o OUT] TRACE")
 		os.Exit(2)
 	}
-	if err := convert(flag.Arg(0), *out); err != nil {
+	if err := convert(flag.Arg(0), *out, *explain); err != nil {
 		fmt.Fprintln(os.Stderr, "bridge:", err)
 		os.Exit(1)
 	}

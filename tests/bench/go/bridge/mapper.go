@@ -24,6 +24,12 @@ type span struct {
 	region bool
 	open   bool
 	clock  int64 // wall minus trace time, one for a whole trace
+	// To explain it.
+	parent       *span
+	goroutine    trace.GoID
+	begun, ended trace.Time
+	trace        *held
+	work         *work // of tasks and regions
 }
 
 // Why a goroutine does not run, and who woke it.
@@ -35,12 +41,18 @@ type wait struct {
 	stack, wakerStack       trace.Stack
 	waker                   trace.GoID
 	wakerTrace, wakerSpanID []byte
+	// To explain it.
+	why       *reason
+	wakerSpan *span
+	wakerName string
+	told      bool // whoever knows the wait knows the waker's span
 }
 
 type goroutine struct {
 	entries   []*span // tasks begun here and regions, innermost last
 	inherited *span   // the task its creator worked for
 	wait      wait
+	life
 }
 
 type mapper struct {
@@ -52,25 +64,30 @@ type mapper struct {
 	goroutines  map[trace.GoID]*goroutine
 	ranges      map[string]trace.Time
 	stacks      map[trace.Stack]string // of one generation
+	explainer
 }
 
-func newMapper(out *batcher) *mapper {
+func newMapper(out *batcher, explain bool) *mapper {
 	return &mapper{out: out, tasks: map[trace.TaskID]*span{},
 		goroutines: map[trace.GoID]*goroutine{}, ranges: map[string]trace.Time{},
-		stacks: map[trace.Stack]string{}}
+		stacks: map[trace.Stack]string{}, explainer: newExplainer(explain)}
 }
 
 func (m *mapper) stack(s trace.Stack) string {
 	t, known := m.stacks[s]
 	if !known {
-		t = stackText(s)
+		if m.explain {
+			t = ownFirst(s)
+		} else {
+			t = stackText(s)
+		}
 		m.stacks[s] = t
 	}
 	return t
 }
 
 func (m *mapper) newSpan(parent *span, kind, name string, start trace.Time) *span {
-	s := &span{open: true, clock: m.clock, Span: &tracepb.Span{SpanId: newID(8), Name: name,
+	s := &span{open: true, clock: m.clock, parent: parent, begun: start, goroutine: trace.NoGoroutine, Span: &tracepb.Span{SpanId: newID(8), Name: name,
 		Kind: tracepb.Span_SPAN_KIND_INTERNAL, Flags: 0x101}}
 	if parent != nil {
 		s.clock, s.TraceId, s.ParentSpanId = parent.clock, parent.TraceId, parent.SpanId
@@ -79,14 +96,24 @@ func (m *mapper) newSpan(parent *span, kind, name string, start trace.Time) *spa
 	}
 	s.StartTimeUnixNano = s.wall(start)
 	s.Attributes = append(make([]*commonpb.KeyValue, 0, 4), text("flightspan.kind", kind))
+	if m.explain {
+		s.hold()
+	}
 	return s
 }
 
 func (s *span) wall(t trace.Time) uint64 { return uint64(int64(t) + s.clock) }
 
 func (m *mapper) end(s *span, at trace.Time) error {
+	if s.work != nil {
+		m.endWork(s, at)
+	}
 	s.open = false
 	s.EndTimeUnixNano = s.wall(at)
+	if m.explain {
+		s.ended = at
+		return m.letGo(s)
+	}
 	return m.out.add(s.Span)
 }
 
@@ -104,12 +131,14 @@ func (m *mapper) goroutine(id trace.GoID) *goroutine {
 	if g == nil {
 		g = &goroutine{}
 		m.goroutines[id] = g
+		m.serial++
+		g.serial, g.since, g.state = m.serial, m.first, trace.GoRunning
 	}
 	return g
 }
 
 // The span a goroutine works for, or nil.
-func (g *goroutine) resident() *span {
+func (g *goroutine) works() *span {
 	for i := len(g.entries) - 1; i >= 0; i-- {
 		if s := g.entries[i]; s.open && s.task != trace.BackgroundTask {
 			return s
@@ -136,6 +165,9 @@ func (m *mapper) place(g *goroutine, task trace.TaskID) *span {
 	s := m.tasks[task]
 	if s == nil {
 		s = m.newTask(nil, task, "unknown task", m.first)
+		if m.explain {
+			m.beginWork(s, trace.NoGoroutine, m.first)
+		}
 	}
 	return s
 }
@@ -154,6 +186,10 @@ func (m *mapper) taskBegin(ev trace.Event) {
 	s.Attributes = append(s.Attributes, number("flightspan.goroutine.id", int64(ev.Goroutine())))
 	g := m.goroutine(ev.Goroutine())
 	g.entries = append(g.entries, s)
+	if m.explain {
+		m.beginWork(s, ev.Goroutine(), ev.Time())
+		m.moved(g, ev.Time())
+	}
 }
 
 func (m *mapper) taskEnd(ev trace.Event) error {
@@ -162,6 +198,9 @@ func (m *mapper) taskEnd(ev trace.Event) error {
 		return nil
 	}
 	delete(m.tasks, ev.Task().ID)
+	if g := m.goroutines[ev.Goroutine()]; m.explain && g != nil {
+		m.criticalPath(s, g, ev.Goroutine(), ev.Time())
+	}
 	return m.end(s, ev.Time())
 }
 
@@ -171,12 +210,18 @@ func (m *mapper) newRegion(g *goroutine, ev trace.Event, start trace.Time) *span
 	s.task, s.region = r.Task, true
 	s.Attributes = append(s.Attributes, number("flightspan.task.id", int64(r.Task)),
 		number("flightspan.goroutine.id", int64(ev.Goroutine())))
+	if m.explain {
+		m.beginWork(s, ev.Goroutine(), start)
+	}
 	return s
 }
 
 func (m *mapper) regionBegin(ev trace.Event) {
 	g := m.goroutine(ev.Goroutine())
 	g.entries = append(g.entries, m.newRegion(g, ev, ev.Time()))
+	if m.explain {
+		m.moved(g, ev.Time())
+	}
 }
 
 func (m *mapper) regionEnd(ev trace.Event) error {
@@ -214,23 +259,41 @@ func (m *mapper) transition(ev trace.Event) error {
 	switch {
 	case to == trace.GoNotExist:
 		err := m.waitEnd(g, id, ev.Time())
+		if m.explain {
+			m.settle(g, ev.Time())
+			m.workFor(g, nil)
+		}
 		for i := len(g.entries) - 1; i >= 0 && err == nil; i-- {
 			if s := g.entries[i]; s.open && s.region {
 				err = m.end(s, ev.Time())
 			}
 		}
 		delete(m.goroutines, id)
+		if m.explain {
+			m.bury(g, ev.Time())
+		}
 		return err
-	case from == to || from == trace.GoUndetermined:
+	case from == trace.GoUndetermined:
+		if m.explain {
+			m.firstSeen(g, to)
+		}
+	case from == to:
 	case from == trace.GoNotExist:
 		if creator := m.goroutines[ev.Goroutine()]; creator != nil {
-			if s := creator.resident(); s != nil {
+			if s := creator.works(); s != nil {
 				g.inherited = m.tasks[s.task]
 			}
 		}
+		if m.explain {
+			m.born(g, ev, to)
+		}
 	case from == trace.GoRunning && (to == trace.GoWaiting || to == trace.GoSyscall):
-		*w = wait{on: g.resident(), stopped: ev.Time(), syscall: to == trace.GoSyscall,
+		*w = wait{on: g.works(), stopped: ev.Time(), syscall: to == trace.GoSyscall,
 			reason: st.Reason, stack: st.Stack, waker: trace.NoGoroutine}
+		if m.explain {
+			m.stops(g, to, ev.Time())
+		}
+	case m.explain && m.goesOn(g, ev, from, to):
 	case w.on == nil:
 	case to == trace.GoRunnable:
 		w.ready = ev.Time()
@@ -239,8 +302,10 @@ func (m *mapper) transition(ev trace.Event) error {
 		}
 		w.waker, w.wakerStack = ev.Goroutine(), ev.Stack()
 		if waker := m.goroutines[w.waker]; waker != nil {
-			if s := waker.resident(); s != nil {
+			if s := waker.works(); s != nil {
 				w.wakerTrace, w.wakerSpanID = s.TraceId, s.SpanId
+				w.wakerSpan, w.wakerName = s, s.Name
+				w.told = m.explain && knownWith(s, w.on)
 			}
 		}
 	default:
@@ -254,6 +319,8 @@ func (m *mapper) transition(ev trace.Event) error {
 
 func (w *wait) name() string {
 	switch {
+	case w.why != nil:
+		return w.why.name
 	case w.syscall:
 		return "syscall"
 	case w.reason == "":
@@ -263,8 +330,15 @@ func (w *wait) name() string {
 }
 
 func (m *mapper) waitAttributes(w *wait, id trace.GoID, end trace.Time) []*commonpb.KeyValue {
-	a := append(make([]*commonpb.KeyValue, 0, 8), text("flightspan.wait.reason", w.name()),
+	word := w.name()
+	if w.why != nil {
+		word = w.why.word
+	}
+	a := append(make([]*commonpb.KeyValue, 0, 8), text("flightspan.wait.reason", word),
 		number("flightspan.goroutine.id", int64(id)))
+	if w.why != nil && w.why.detail != "" {
+		a = append(a, text("flightspan.wait.on", w.why.detail))
+	}
 	if w.ready != 0 {
 		a = append(a, number("flightspan.wait.blocked_ns", int64(w.ready-w.stopped)),
 			number("flightspan.wait.runnable_ns", int64(end-w.ready)))
@@ -294,22 +368,35 @@ func (m *mapper) waitEnd(g *goroutine, id trace.GoID, end trace.Time) error {
 			return nil // it is sent
 		}
 		on.event(w.name(), w.stopped, func() []*commonpb.KeyValue {
-			return m.waitAttributes(w, id, end)
+			a := m.waitAttributes(w, id, end)
+			if w.told {
+				a = w.wakerSpanAttributes(a, on)
+			}
+			return a
 		})
 		return nil
 	}
 	s := m.newSpan(on, "wait", w.name(), w.stopped)
 	s.Attributes = append(s.Attributes, m.waitAttributes(w, id, end)...)
+	if m.explain {
+		s.goroutine = id
+		m.explainWait(s, w, &g.track.stop, on)
+	}
 	if w.wakerSpanID != nil {
 		s.Links = []*tracepb.Span_Link{{TraceId: w.wakerTrace, SpanId: w.wakerSpanID}}
 	}
 	return m.end(s, end)
 }
 
+func isStop(name string) bool { return strings.HasPrefix(name, "stop-the-world") }
+
 // Garbage collection and stop-the-world hang below the capture.
 func (m *mapper) rangeEvent(ev trace.Event) error {
 	name := ev.Range().Name
-	if name != "GC concurrent mark phase" && !strings.HasPrefix(name, "stop-the-world") {
+	if m.explain && name == "GC mark assist" {
+		m.assistEvent(ev)
+	}
+	if name != "GC concurrent mark phase" && !isStop(name) {
 		return nil
 	}
 	begun, known := m.ranges[name]
@@ -322,6 +409,9 @@ func (m *mapper) rangeEvent(ev trace.Event) error {
 		}
 	case trace.EventRangeEnd:
 		delete(m.ranges, name)
+		if known && isStop(name) {
+			m.stopped += int64(ev.Time() - begun)
+		}
 		if known {
 			return m.end(m.newSpan(m.capture, "runtime", name, begun), ev.Time())
 		}
@@ -334,6 +424,7 @@ func (m *mapper) feed(ev trace.Event) error {
 	switch ev.Kind() {
 	case trace.EventSync:
 		clear(m.stacks)
+		clear(m.details)
 		if c := ev.Sync().ClockSnapshot; c != nil {
 			m.clock = c.Wall.UnixNano() - int64(c.Trace)
 		}
@@ -361,6 +452,10 @@ func (m *mapper) feed(ev trace.Event) error {
 
 // What is open ends with the trace.
 func (m *mapper) finish() error {
+	m.finishing = true
+	if m.explain {
+		m.cutPaths()
+	}
 	for id, g := range m.goroutines {
 		if err := m.waitEnd(g, id, m.last); err != nil {
 			return err

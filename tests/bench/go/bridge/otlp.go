@@ -22,6 +22,11 @@ func number(key string, value int64) *commonpb.KeyValue {
 		Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: value}}}
 }
 
+func yes(key string) *commonpb.KeyValue {
+	return &commonpb.KeyValue{Key: key,
+		Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: true}}}
+}
+
 func newID(n int) []byte {
 	id := make([]byte, n)
 	for i := 0; i < n; i += 8 {

@@ -4,8 +4,10 @@
 // than the runtime's.
 //
 // Where spans have more events than they may, the two keep different ones: -without-wait-events.
+// With -explained, bridge's were made with -explain, and the attributes of tasks, regions and waits
+// that are spans are compared too, but for ids and for what tells of edges and limits.
 //
-// Usage: same [-without-wait-events] A B. Prints what only one of them has; exit status 1 if they are not the same.
+// Usage: same [-without-wait-events] [-explained] A B. Prints what only one of them has; exit status 1 if they are not the same.
 package main
 
 import (
@@ -15,6 +17,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -26,6 +30,28 @@ const shown = 10
 type item struct {
 	kind, name string
 	start, end uint64
+	attributes string // of those that are compared
+}
+
+var explained = flag.Bool("explained", false, "compare attributes")
+
+// What the two cannot have in common.
+var apart = map[string]bool{"flightspan.waker.span_id": true, "flightspan.waker.trace_id": true,
+	"flightspan.truncated": true, "flightspan.clock": true, "flightspan.parent_task.id": true,
+	"flightspan.dropped_events": true, "flightspan.dropped_spans": true, "flightspan.cut_attributes": true}
+
+func attributesOf(s *tracepb.Span, kind string) string {
+	if !*explained || kind != "task" && kind != "region" && kind != "wait" {
+		return ""
+	}
+	var list []string
+	for _, a := range s.Attributes {
+		if !apart[a.Key] {
+			list = append(list, a.Key+"="+a.Value.String())
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
 }
 
 // The kinds that bridge makes; flightspan may make others on top.
@@ -58,15 +84,15 @@ func (b bag) add(d *tracepb.TracesData, by int) {
 func (b bag) addSpan(s *tracepb.Span, by int) {
 	kind, _ := attribute(s.Attributes, "flightspan.kind")
 	name := s.Name
-	if kind == "wait" {
+	if kind == "wait" && !*explained {
 		name = ""
 	}
-	b[item{kind, name, s.StartTimeUnixNano, s.EndTimeUnixNano}] += by
+	b[item{kind, name, s.StartTimeUnixNano, s.EndTimeUnixNano, attributesOf(s, kind)}] += by
 	for _, e := range s.Events {
 		if _, isLog := attribute(e.Attributes, "message"); isLog {
-			b[item{"log", e.Name, e.TimeUnixNano, e.TimeUnixNano}] += by
+			b[item{"log", e.Name, e.TimeUnixNano, e.TimeUnixNano, ""}] += by
 		} else {
-			b[item{"wait event", "", e.TimeUnixNano, e.TimeUnixNano}] += by
+			b[item{"wait event", "", e.TimeUnixNano, e.TimeUnixNano, ""}] += by
 		}
 	}
 }
@@ -113,7 +139,8 @@ func (b bag) compare(ignoreEvents bool) bool {
 			continue
 		}
 		if differences++; differences <= shown {
-			fmt.Printf("%+d: %s %q from %d to %d\n", count, what.kind, what.name, what.start, what.end)
+			fmt.Printf("%+d: %s %q from %d to %d %s\n", count, what.kind, what.name, what.start, what.end,
+				what.attributes)
 		}
 	}
 	fmt.Printf("%d spans and events, %d of them waits, %d differ; %d spans of kinds that bridge does not make\n",
@@ -125,7 +152,7 @@ func main() {
 	ignoreEvents := flag.Bool("without-wait-events", false, "do not compare events of waits")
 	flag.Parse()
 	if flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: same [-without-wait-events] A B")
+		fmt.Fprintln(os.Stderr, "usage: same [-without-wait-events] [-explained] A B")
 		os.Exit(2)
 	}
 	b := bag{}
