@@ -123,6 +123,7 @@ enum status stats_transition(struct stats *s, const struct event *ev, struct err
 	struct stats_go *g = ev->notes;
 	enum status st;
 
+	/* Its states are such of a goroutine: event_heads and the ordering give no others. */
 	if (ev->resource != RESOURCE_GOROUTINE)
 		return ST_OK;
 	if (UNLIKELY(g->state == GO_UNDETERMINED)) {

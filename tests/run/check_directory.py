@@ -252,7 +252,7 @@ def stopped_while_reading():
     """A stop waits ten seconds for what is read, then leaves it as it lies; the next start reads it, once."""
     r = Receiver()
     s = Sidecar(PROGRAM, "reading", r)
-    path = large_trace(ASM, WORK / "large.trace", tasks=250)
+    path = large_trace(ASM, WORK / "large.trace", tasks=500)
     s.start()
     s.put(path)
     wait_for(lambda: bytes_read(s.process.pid, path), "it is read")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/hex"
-	"strconv"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	"golang.org/x/exp/trace"
@@ -69,12 +68,7 @@ func ownFirst(s trace.Stack) string {
 				continue
 			}
 			before := len(b)
-			b = append(b, f.Func...)
-			b = append(b, "\n\t"...)
-			b = append(b, f.File...)
-			b = append(b, ':')
-			b = strconv.AppendUint(b, f.Line, 10)
-			b = append(b, '\n')
+			b = appendFrame(b, f)
 			if len(b) > longestText {
 				return string(b[:before])
 			}

@@ -53,6 +53,15 @@ func convert(in, out string, explain bool) error {
 
 const longestText = 2048
 
+func appendFrame(b []byte, f trace.StackFrame) []byte {
+	b = append(b, f.Func...)
+	b = append(b, "\n\t"...)
+	b = append(b, f.File...)
+	b = append(b, ':')
+	b = strconv.AppendUint(b, f.Line, 10)
+	return append(b, '\n')
+}
+
 // Frames leaf first: the function's name, then where.
 func stackText(s trace.Stack) string {
 	var b []byte
@@ -60,12 +69,7 @@ func stackText(s trace.Stack) string {
 		if len(b) > longestText {
 			break
 		}
-		b = append(b, f.Func...)
-		b = append(b, "\n\t"...)
-		b = append(b, f.File...)
-		b = append(b, ':')
-		b = strconv.AppendUint(b, f.Line, 10)
-		b = append(b, '\n')
+		b = appendFrame(b, f)
 	}
 	return string(b[:min(len(b), longestText)])
 }
