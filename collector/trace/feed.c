@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -38,7 +39,7 @@ static enum status feed_grow(struct feed *f, size_t need, struct err *err)
 			       "generation is over the maximum of %zu bytes", f->max_generation);
 	if (want < need)
 		want = need;
-	grown = mem_realloc(f->bytes, want);
+	grown = mem_realloc(f->bytes, want + FEED_SLACK);
 	if (!grown)
 		return err_nomem(err, "a generation");
 	f->bytes = grown;
@@ -61,6 +62,7 @@ enum status feed_need(struct feed *f, size_t pos, size_t n, size_t *have, struct
 					  &f->failure) ||
 			   !got;
 		f->end += got;
+		memset(f->bytes + f->end, 0, FEED_SLACK);
 	}
 	*have = f->end - pos < n ? f->end - pos : n;
 	if (!st && *have < n && f->failure.code) {

@@ -36,7 +36,7 @@ enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
 
 	if (st)
 		return st;
-	f->heap[f->n] = (struct timed){ s->ev->wire_time, s };
+	f->heap[f->n] = (struct timed){ s->time, s };
 	sift_up(f->heap, f->n++);
 	for (size_t i = 0; i < N_SENTINELS; i++)
 		f->heap[f->n + i] = (struct timed){ INT64_MAX, NULL };
@@ -45,7 +45,7 @@ enum status frontier_add(struct frontier *f, struct stream *s, struct err *err)
 
 void frontier_update(struct frontier *f, size_t i)
 {
-	f->heap[i].time = frontier_at(f, i)->ev->wire_time;
+	f->heap[i].time = frontier_at(f, i)->time;
 	if (!i || sift_up(f->heap, i) == i)
 		frontier_sift(f->heap, f->n, i);
 }

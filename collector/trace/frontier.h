@@ -60,8 +60,22 @@ HOT void frontier_sift(struct timed *h, size_t n, size_t i)
 /* frontier_update() of the first stream, which goes on at that time. */
 HOT void frontier_sink(struct frontier *f, int64_t time)
 {
-	f->heap[0].time = time;
-	frontier_sift(f->heap, f->n, 0);
+	struct timed *first = f->heap, *least = first + 1;
+	void *item = first->item;
+
+	if (first[2].time < least->time)
+		least = first + 2;
+	if (least->time >= time) {
+		first->time = time;
+		return;
+	}
+	first->time = least->time;
+	first->item = least->item;
+	least->time = time;
+	least->item = item;
+	/* Few threads run at a time: seldom does it go deeper. */
+	if (UNLIKELY(f->n > 3))
+		frontier_sift(first, f->n, (size_t)(least - first));
 }
 
 /*

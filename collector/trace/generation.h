@@ -24,6 +24,9 @@ struct byte_source {
 	void *arg;
 };
 
+/* So many bytes behind the window may be read; they mean nothing. */
+#define FEED_SLACK 8u
+
 /* The trace being read: a window over the source that starts at a generation. */
 struct feed {
 	struct byte_source source;

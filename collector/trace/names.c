@@ -9,9 +9,13 @@ bool generation_has_all_names(const struct generation *g, const uint8_t *bytes)
 		struct stream s;
 
 		stream_init(&s, g, bytes, &g->threads[i]);
-		while (!stream_next(&s, &ignored))
-			if (!tables_resolve(&g->tables, s.ev, s.ev->ids))
+		while (!stream_next(&s, &ignored)) {
+			struct event ev;
+
+			stream_take(&s, stream_type(&s), &ev);
+			if (!tables_resolve(&g->tables, &ev, ev.ids))
 				return false;
+		}
 	}
 	for (size_t i = 0; i < g->n_samples; i++)
 		if (!tables_has_stack(&g->tables, g->samples[i].stack))

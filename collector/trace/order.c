@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "collector/trace/order_state.h"
 
+#define LINE 64u /* of the cache */
+
 void name_release(struct name *n)
 {
 	if (n->kept)
@@ -17,8 +19,9 @@ void name_release(struct name *n)
 
 void ranges_release(struct ranges *r)
 {
-	mem_free(r->list);
-	*r = (struct ranges){ .list = NULL };
+	if (r->more)
+		mem_free(r->more);
+	*r = (struct ranges){ .more = NULL };
 }
 
 struct order *order_new(void)
@@ -31,11 +34,11 @@ struct order *order_new(void)
 	o->nobody = (struct order_m){ NO_THREAD, NO_GOROUTINE, NO_PROC, &o->no_g, &o->no_p };
 	for (size_t i = 0; i < NEAR_GS; i++)
 		o->near_gs[i] = &o->no_g;
-	map_init(&o->gs, MAX_GOROUTINES, "goroutines");
+	map_init(&o->far_gs, MAX_GOROUTINES, "goroutines");
 	map_init(&o->ps, MAX_PROCS, "procs");
 	map_init(&o->ms, MAX_THREADS, "threads");
 	map_init(&o->tasks, MAX_OPEN_TASKS, "open tasks");
-	pool_init(&o->g_pool, sizeof(struct order_g), MAX_GOROUTINES, "goroutines");
+	order_take_notes(o, 0);
 	pool_init(&o->p_pool, sizeof(struct order_p), MAX_PROCS, "procs");
 	pool_init(&o->m_pool, sizeof(struct order_m), MAX_THREADS, "threads");
 	/* One more than open: the type of the last one ended is on loan. */
@@ -45,14 +48,16 @@ struct order *order_new(void)
 
 void order_take_notes(struct order *o, size_t bytes)
 {
-	/* Whole lines of the cache: two where both parts fit. */
-	size_t size = (sizeof(struct order_g) + bytes + 63) / 64 * 64;
+	/* Whole lines of the cache. */
+	size_t size = (sizeof(struct order_g) + bytes + LINE - 1) / LINE * LINE;
 
 	pool_init(&o->g_pool, size, MAX_GOROUTINES, "goroutines");
 }
 
 static void release_regions(struct order_g *g)
 {
+	if (!g->regions)
+		return;
 	for (size_t i = 0; i < g->n_regions; i++)
 		name_release(&g->regions[i].name);
 	mem_free(g->regions);
@@ -60,15 +65,30 @@ static void release_regions(struct order_g *g)
 	g->n_regions = g->cap_regions = 0;
 }
 
+struct order_g *next_g(const struct order *o, size_t *at)
+{
+	struct map_slot *s;
+	size_t far;
+
+	for (; *at < NEAR_GS; ++*at)
+		if (o->near_gs[*at]->status && !o->near_gs[*at]->far)
+			return o->near_gs[(*at)++];
+	far = *at - NEAR_GS;
+	s = map_next(&o->far_gs, &far);
+	*at = far + NEAR_GS;
+	return s ? s->val : NULL;
+}
+
 void order_free(struct order *o)
 {
 	struct map_slot *s;
+	struct order_g *g;
 
 	if (!o)
 		return;
-	for (size_t at = 0; (s = map_next(&o->gs, &at));) {
-		release_regions(s->val);
-		ranges_release(&((struct order_g *)s->val)->ranges);
+	for (size_t at = 0; (g = next_g(o, &at));) {
+		release_regions(g);
+		ranges_release(&g->ranges);
 	}
 	for (size_t at = 0; (s = map_next(&o->ps, &at));)
 		ranges_release(&((struct order_p *)s->val)->ranges);
@@ -80,7 +100,7 @@ void order_free(struct order *o)
 	pool_release(&o->p_pool);
 	pool_release(&o->m_pool);
 	pool_release(&o->task_pool);
-	map_release(&o->gs);
+	map_release(&o->far_gs);
 	map_release(&o->ps);
 	map_release(&o->ms);
 	map_release(&o->tasks);
@@ -90,7 +110,7 @@ void order_free(struct order *o)
 void order_begin_generation(struct order *o, uint64_t gen, const struct tables *tables)
 {
 	o->gen = gen;
-	o->tables = tables;
+	o->tables = o->ev.tables = tables;
 }
 
 static enum status name_keep(const struct order *o, struct name *n, struct err *err)
@@ -115,10 +135,9 @@ enum status order_keep_names(struct order *o, struct err *err)
 {
 	enum status st = ST_OK;
 	struct map_slot *s;
+	struct order_g *g;
 
-	for (size_t at = 0; !st && (s = map_next(&o->gs, &at));) {
-		struct order_g *g = s->val;
-
+	for (size_t at = 0; !st && (g = next_g(o, &at));) {
 		for (size_t i = 0; !st && i < g->n_regions; i++)
 			st = name_keep(o, &g->regions[i].name, err);
 	}
@@ -127,12 +146,32 @@ enum status order_keep_names(struct order *o, struct err *err)
 	return st;
 }
 
-struct order_g *find_far_g(struct order *o, int64_t id)
+/* Take the near place of its id; who has it becomes far, if it is not. */
+static enum status come_near(struct order *o, struct order_g *g, struct err *err)
 {
-	struct order_g *g = map_get(&o->gs, (uint64_t)id);
+	struct order_g **place = &o->near_gs[(uint64_t)g->id % NEAR_GS];
+	struct order_g *former = *place;
 
+	if (former->status && !former->far) {
+		enum status st = map_put(&o->far_gs, (uint64_t)former->id, former, err);
+
+		if (st)
+			return st;
+		former->far = true;
+		if ((uint64_t)former->id > o->last_far)
+			o->last_far = (uint64_t)former->id;
+	}
+	*place = g;
+	return ST_OK;
+}
+
+APART struct order_g *find_far_g(struct order *o, int64_t id)
+{
+	struct order_g *g = map_get(&o->far_gs, (uint64_t)id);
+
+	/* Without memory for it the place stays as it is. */
 	if (g)
-		o->near_gs[(uint64_t)id % NEAR_GS] = g;
+		(void)!come_near(o, g, NULL);
 	return g;
 }
 
@@ -144,24 +183,30 @@ static void free_g(struct order *o, struct order_g *g)
 
 APART struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct err *err)
 {
-	struct order_g *g = pool_get(&o->g_pool, err);
+	struct order_g *g = pool_take(&o->g_pool, err);
 
 	if (!g)
 		return NULL;
+	for (size_t at = 0; at < o->g_pool.size; at += LINE)
+		memset((uint8_t *)g + at, 0, LINE);
 	g->id = id;
 	g->status = (uint8_t)status;
 	g->seq.gen = o->gen;
-	if (map_put(&o->gs, (uint64_t)id, g, err)) {
+	if (come_near(o, g, err)) {
 		free_g(o, g);
 		return NULL;
 	}
-	o->near_gs[(uint64_t)id % NEAR_GS] = g;
 	return g;
 }
 
 APART void remove_g(struct order *o, struct order_g *g)
 {
-	map_del(&o->gs, (uint64_t)g->id);
+	struct order_g **place = &o->near_gs[(uint64_t)g->id % NEAR_GS];
+
+	if (g->far)
+		map_del(&o->far_gs, (uint64_t)g->id);
+	if (*place == g)
+		*place = &o->no_g;
 	release_regions(g);
 	ranges_release(&g->ranges);
 	free_g(o, g);
@@ -205,7 +250,8 @@ enum advance broken(const struct stream *s, struct err *err, const char *fmt, ..
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	err_set(err, ST_FORMAT, ERR_NO_OFFSET, "%s event: %s", wire_specs[s->ev->wire].name, why);
+	err_set(err, ST_FORMAT, ERR_NO_OFFSET, "%s event: %s", wire_specs[stream_type(s)].name,
+		why);
 	return BROKEN;
 }
 
@@ -235,13 +281,13 @@ struct event *emit_extra(struct order *o, const struct stream *s, enum wire_type
 	struct event *e = &o->extra[o->n_extra++];
 
 	event_begin(e, &event_heads[type]);
-	e->wire_time = s->ev->wire_time;
+	e->wire_time = s->time;
 	e->m = s->m;
 	e->p = s->state->p;
 	e->g = s->state->g;
 	e->id = id;
 	memset(e->args, 0, sizeof(e->args));
-	e->tables = s->ev->tables;
+	e->tables = o->ev.tables;
 	return e;
 }
 
@@ -260,7 +306,7 @@ static enum advance on_annotation(struct order *o, struct stream *s, struct err 
 	(void)o;
 	if (!has_context(s, USER_CONTEXT))
 		return lacks_context(s, err, USER_CONTEXT);
-	emit(s);
+	emit(o, s);
 	return ADVANCED;
 }
 
@@ -269,7 +315,7 @@ static enum advance on_heap_metric(struct order *o, struct stream *s, struct err
 	(void)o;
 	if (!has_context(s, MUST, MUST, MAY))
 		return lacks_context(s, err, MUST, MUST, MAY);
-	emit(s);
+	emit(o, s);
 	return ADVANCED;
 }
 
@@ -278,7 +324,7 @@ static enum advance on_experimental(struct order *o, struct stream *s, struct er
 	(void)o;
 	if (!has_context(s, MUST, MAY, MAY))
 		return lacks_context(s, err, MUST, MAY, MAY);
-	emit(s);
+	emit(o, s);
 	return ADVANCED;
 }
 
@@ -299,10 +345,10 @@ static rule *const rules[N_WIRE_TYPES] = {
 	[EV_GO_CREATE] = on_go_create,
 	[EV_GO_CREATE_SYSCALL] = on_go_create_syscall,
 	[EV_GO_START] = on_go_start,
-	[EV_GO_DESTROY] = on_go_stop_exec,
+	[EV_GO_DESTROY] = on_go_destroy,
 	[EV_GO_DESTROY_SYSCALL] = on_go_destroy_syscall,
-	[EV_GO_STOP] = on_go_stop_exec,
-	[EV_GO_BLOCK] = on_go_stop_exec,
+	[EV_GO_STOP] = on_go_stop,
+	[EV_GO_BLOCK] = on_go_block,
 	[EV_GO_UNBLOCK] = on_go_unblock,
 	[EV_GO_SYSCALL_BEGIN] = on_syscall_begin,
 	[EV_GO_SYSCALL_END] = on_syscall_end,
@@ -329,7 +375,7 @@ static rule *const rules[N_WIRE_TYPES] = {
 	[EV_USER_LOG] = on_annotation,
 	[EV_GO_SWITCH] = on_go_switch,
 	[EV_GO_SWITCH_DESTROY] = on_go_switch,
-	[EV_GO_CREATE_BLOCKED] = on_go_create,
+	[EV_GO_CREATE_BLOCKED] = on_go_create_blocked,
 	[EV_GO_STATUS_STACK] = on_go_status,
 	[EV_SPAN] = on_experimental,
 	[EV_SPAN_ALLOC] = on_experimental,
@@ -350,13 +396,16 @@ static struct order_m *thread_state(struct order *o, int64_t m, struct err *err)
 	return state ? state : add_m(o, m, err);
 }
 
-/* By the rule of its type; `ids` are those of its head. */
-HOT enum advance advance_by(rule *by, unsigned int ids, struct order *o, struct stream *s,
-			    struct err *err)
+/* Take the event apart, and go by the rule of its type. */
+HOT enum advance advance_by(unsigned int type, struct order *o, struct stream *s, struct err *err)
 {
-	enum advance a = by(o, s, err);
+	enum advance a;
 
-	return a == ADVANCED && UNLIKELY(!tables_resolve(o->tables, s->ev, ids)) ? NAMELESS : a;
+	stream_take(s, type, &o->ev);
+	a = rules[type](o, s, err);
+	return a == ADVANCED && UNLIKELY(!tables_resolve(o->tables, &o->ev, event_heads[type].ids))
+		       ? NAMELESS
+		       : a;
 }
 
 /* The first event of a thread, and each of none: nothing is kept of them. */
@@ -369,7 +418,7 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, str
 	s->state = s->m == NO_THREAD ? &o->nobody : thread_state(o, s->m, err);
 	if (!s->state)
 		return BROKEN;
-	a = advance_by(rules[s->ev->wire], s->ev->ids, o, s, err);
+	a = advance_by(stream_type(s), o, s, err);
 	if (s->m == NO_THREAD) {
 		o->nobody.g = NO_GOROUTINE;
 		o->nobody.p = NO_PROC;
@@ -386,30 +435,24 @@ enum advance order_advance(struct order *o, struct stream *s, struct err *err)
 	 * Nearly all events are of these types: their rules become a part of the loop, without
 	 * a call, and each of their ids is a comparison.
 	 */
-	switch (s->ev->wire) {
-#define TYPE(type)                                                                                 \
-	case type:                                                                                 \
-		return advance_by(rules[type], event_heads[type].ids, o, s, err)
-		TYPE(EV_GO_CREATE);
-		TYPE(EV_GO_START);
-		TYPE(EV_GO_DESTROY);
-		TYPE(EV_GO_STOP);
-		TYPE(EV_GO_BLOCK);
-		TYPE(EV_GO_UNBLOCK);
-		TYPE(EV_GO_SYSCALL_BEGIN);
-		TYPE(EV_GO_SYSCALL_END);
-		TYPE(EV_GC_SWEEP_BEGIN);
-		TYPE(EV_GC_SWEEP_END);
-		TYPE(EV_HEAP_ALLOC);
-		TYPE(EV_USER_TASK_BEGIN);
-		TYPE(EV_USER_TASK_END);
-		TYPE(EV_USER_REGION_BEGIN);
-		TYPE(EV_USER_REGION_END);
-		TYPE(EV_USER_LOG);
-#undef TYPE
-	default:
-		return advance_by(rules[s->ev->wire], s->ev->ids, o, s, err);
+	switch ((enum way)s->way) {
+#define WAY(type)                                                                                  \
+	case WAY_##type:                                                                           \
+		return advance_by(EV_##type, o, s, err);
+		FREQUENT_TYPES(WAY)
+#undef WAY
+	case WAY_OTHER:
+		return advance_by(stream_type(s), o, s, err);
+	case WAY_NONE:
+		break;
 	}
+	/* stream_next() lets none of those pass. */
+	__builtin_unreachable();
+}
+
+struct event *order_event(struct order *o)
+{
+	return &o->ev;
 }
 
 struct event *order_extra(struct order *o, unsigned int *n)
@@ -447,18 +490,19 @@ static void explain_p(const struct order *o, uint64_t id, char *text, size_t siz
 			 names[p->status], p->seq.n, p->seq.gen);
 }
 
-void order_explain(struct order *o, const struct stream *s, char *text, size_t size)
+void order_explain(struct order *o, struct stream *s, char *text, size_t size)
 {
-	switch (s->ev->wire) {
+	stream_take(s, stream_type(s), &o->ev);
+	switch (stream_type(s)) {
 	case EV_GO_START:
 	case EV_GO_UNBLOCK:
 	case EV_GO_SWITCH:
 	case EV_GO_SWITCH_DESTROY:
-		explain_g(o, s->ev->args[0], text, size);
+		explain_g(o, o->ev.args[0], text, size);
 		break;
 	case EV_PROC_START:
 	case EV_PROC_STEAL:
-		explain_p(o, s->ev->args[0], text, size);
+		explain_p(o, o->ev.args[0], text, size);
 		break;
 	case EV_GO_SYSCALL_END_BLOCKED:
 		snprintf(text, size, "its proc was not taken yet");

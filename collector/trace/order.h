@@ -18,7 +18,7 @@
 struct order;
 
 enum advance {
-	ADVANCED, /* s->ev is the public event now */
+	ADVANCED, /* order_event() is the public event now */
 	NAMELESS, /* so it is, and names a string or stack that is not there (section 3.3) */
 	EXPANDED, /* it means several: order_extra() has them */
 	MUST_WAIT,
@@ -39,13 +39,15 @@ MUST_CHECK enum status order_keep_names(struct order *o, struct err *err);
 
 /*
  * Offer the stream's next event. Nothing but an event that is taken changes the
- * state or s->ev. BROKEN fills err (without an offset).
+ * state. BROKEN fills err (without an offset).
  */
 enum advance order_advance(struct order *o, struct stream *s, struct err *err);
+/* The event that was offered last: the order's until the next offer. */
+struct event *order_event(struct order *o);
 /* The events of the last EXPANDED: the order's until the next offer. */
 struct event *order_extra(struct order *o, unsigned int *n);
 
 /* What the stream's next event waits for, for a message: "G 7 is Waiting, seq 3". */
-void order_explain(struct order *o, const struct stream *s, char *text, size_t size);
+void order_explain(struct order *o, struct stream *s, char *text, size_t size);
 
 #endif /* COLLECTOR_TRACE_ORDER_H */

@@ -10,10 +10,10 @@ static const uint8_t g_states[N_G_STATUS] = {
 	[G_WAITING] = GO_WAITING,
 };
 
-COLD static enum advance not_in(const struct stream *s, const struct order_g *g,
-				enum g_status status, struct err *err)
+COLD static enum advance not_in(struct order *o, const struct stream *s, enum g_status status,
+				struct err *err)
 {
-	if (!g)
+	if (!current_g(o, s->state))
 		return broken(s, err, "goroutine %" PRId64 " does not exist", s->state->g);
 	return broken(s, err, "goroutine %" PRId64 " is not %s", s->state->g,
 		      go_state_name(g_states[status]));
@@ -24,10 +24,9 @@ COLD static enum advance exists_already(const struct stream *s, int64_t id, stru
 	return broken(s, err, "goroutine %" PRId64 " exists already", id);
 }
 
-enum advance on_go_create(struct order *o, struct stream *s, struct err *err)
+HOT enum advance create(struct order *o, struct stream *s, enum g_status status, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
-	bool blocked = s->ev->wire == EV_GO_CREATE_BLOCKED;
+	int64_t id = (int64_t)o->ev.args[0];
 	const struct order_g *creator;
 	struct order_g *g;
 
@@ -38,14 +37,24 @@ enum advance on_go_create(struct order *o, struct stream *s, struct err *err)
 		return broken(s, err, "goroutine %" PRId64 " is not running", s->state->g);
 	if (find_g(o, id))
 		return exists_already(s, id, err);
-	g = add_g(o, id, blocked ? G_WAITING : G_RUNNABLE, err);
-	return g ? emit_go(s, g) : BROKEN;
+	g = add_g(o, id, status, err);
+	return g ? emit_go(o, s, g) : BROKEN;
+}
+
+enum advance on_go_create(struct order *o, struct stream *s, struct err *err)
+{
+	return create(o, s, G_RUNNABLE, err);
+}
+
+enum advance on_go_create_blocked(struct order *o, struct stream *s, struct err *err)
+{
+	return create(o, s, G_WAITING, err);
 }
 
 /* A C thread enters Go. */
 enum advance on_go_create_syscall(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	struct order_g *g;
 
 	if (!has_context(s, MUST, MAY, NONE))
@@ -55,81 +64,94 @@ enum advance on_go_create_syscall(struct order *o, struct stream *s, struct err 
 	g = add_g(o, id, G_SYSCALL, err);
 	if (!g)
 		return BROKEN;
-	emit_go(s, g);
+	emit_go(o, s, g);
 	bind_g(s->state, g);
 	return ADVANCED;
 }
 
 enum advance on_go_start(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	struct order_g *g = find_g(o, id);
 
-	if (!g || g->status != G_RUNNABLE || !succeeds(o, s->ev->args[1], g->seq))
+	if (!g || g->status != G_RUNNABLE || !succeeds(o, o->ev.args[1], g->seq))
 		return MUST_WAIT;
 	if (!has_context(s, MUST, MUST, NONE))
 		return lacks_context(s, err, MUST, MUST, NONE);
 	g->status = G_RUNNING;
-	g->seq.n = s->ev->args[1];
-	emit_go(s, g);
+	g->seq.n = o->ev.args[1];
+	emit_go(o, s, g);
 	bind_g(s->state, g);
 	return ADVANCED;
 }
 
-/* GoDestroy, GoStop and GoBlock: the running goroutine leaves its thread. */
-enum advance on_go_stop_exec(struct order *o, struct stream *s, struct err *err)
+/* The running goroutine leaves its thread; status 0: for good. */
+HOT enum advance leave(struct order *o, struct stream *s, uint8_t status, struct err *err)
 {
 	struct order_g *g;
 
 	if (!has_context(s, USER_CONTEXT))
 		return lacks_context(s, err, USER_CONTEXT);
-	g = current_g(o, s->state);
-	if (!g || g->status != G_RUNNING)
-		return not_in(s, g, G_RUNNING, err);
-	emit_go(s, g);
+	g = current_in(o, s->state, G_RUNNING);
+	if (!g)
+		return not_in(o, s, G_RUNNING, err);
+	emit_go(o, s, g);
 	s->state->g = NO_GOROUTINE;
-	if (s->ev->wire == EV_GO_STOP)
-		g->status = G_RUNNABLE;
-	else if (s->ev->wire == EV_GO_BLOCK)
-		g->status = G_WAITING;
+	if (status)
+		g->status = status;
 	else
 		remove_g(o, g);
 	return ADVANCED;
 }
 
+enum advance on_go_destroy(struct order *o, struct stream *s, struct err *err)
+{
+	return leave(o, s, 0, err);
+}
+
+enum advance on_go_stop(struct order *o, struct stream *s, struct err *err)
+{
+	return leave(o, s, G_RUNNABLE, err);
+}
+
+enum advance on_go_block(struct order *o, struct stream *s, struct err *err)
+{
+	return leave(o, s, G_WAITING, err);
+}
+
 /* Anyone may unblock: sysmon has no proc, a timer no goroutine. */
 enum advance on_go_unblock(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	struct order_g *g = find_g(o, id);
 
 	(void)err;
-	if (!g || g->status != G_WAITING || !succeeds(o, s->ev->args[1], g->seq))
+	if (!g || g->status != G_WAITING || !succeeds(o, o->ev.args[1], g->seq))
 		return MUST_WAIT;
 	g->status = G_RUNNABLE;
-	g->seq.n = s->ev->args[1];
-	return emit_go(s, g);
+	g->seq.n = o->ev.args[1];
+	return emit_go(o, s, g);
 }
 
 /* One recorded event, three public ones: unblock next, stop current, start next. */
 enum advance on_go_switch(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
-	bool destroy = s->ev->wire == EV_GO_SWITCH_DESTROY;
+	int64_t id = (int64_t)o->ev.args[0];
+	bool destroy = stream_type(s) == EV_GO_SWITCH_DESTROY;
 	struct order_m *m = s->state;
 	struct order_g *current, *next;
 	struct event *e;
 
 	if (!has_context(s, USER_CONTEXT))
 		return lacks_context(s, err, USER_CONTEXT);
-	current = current_g(o, m);
-	if (!current || current->status != G_RUNNING)
-		return not_in(s, current, G_RUNNING, err);
+	current = current_in(o, m, G_RUNNING);
+	if (!current)
+		return not_in(o, s, G_RUNNING, err);
 	next = find_g(o, id);
-	if (!next || next->status != G_WAITING || !succeeds(o, s->ev->args[1], next->seq))
+	if (!next || next->status != G_WAITING || !succeeds(o, o->ev.args[1], next->seq))
 		return MUST_WAIT;
-	e = emit_extra_go(o, s, s->ev->wire, next);
-	memcpy(e->args, s->ev->args, sizeof(e->args));
+	e = emit_extra_go(o, s, stream_type(s), next);
+	memcpy(e->args, o->ev.args, sizeof(e->args));
 	(void)emit_extra_go(o, s, destroy ? EV_GO_DESTROY : EV_GO_BLOCK, current);
 	if (destroy)
 		remove_g(o, current);
@@ -137,10 +159,10 @@ enum advance on_go_switch(struct order *o, struct stream *s, struct err *err)
 		current->status = G_WAITING;
 	m->g = NO_GOROUTINE;
 	e = emit_extra_go(o, s, EV_GO_START, next);
-	e->args[0] = s->ev->args[0];
-	e->args[1] = s->ev->args[1];
+	e->args[0] = o->ev.args[0];
+	e->args[1] = o->ev.args[1];
 	next->status = G_RUNNING;
-	next->seq.n = s->ev->args[1];
+	next->seq.n = o->ev.args[1];
 	bind_g(m, next);
 	return EXPANDED;
 }
@@ -152,22 +174,22 @@ enum advance on_syscall_begin(struct order *o, struct stream *s, struct err *err
 
 	if (!has_context(s, USER_CONTEXT))
 		return lacks_context(s, err, USER_CONTEXT);
-	g = current_g(o, s->state);
-	if (!g || g->status != G_RUNNING)
-		return not_in(s, g, G_RUNNING, err);
+	g = current_in(o, s->state, G_RUNNING);
+	if (!g)
+		return not_in(o, s, G_RUNNING, err);
 	p = current_p(o, s->state);
 	if (!p)
 		return broken(s, err, "proc %" PRId64 " does not exist", s->state->p);
 	/* It tells which syscall a ProcSteal means; a running P has it in order. */
-	if (!succeeds(o, s->ev->args[0], p->seq))
+	if (!succeeds(o, o->ev.args[0], p->seq))
 		return broken(s, err,
 			      "proc %" PRId64 " is at seq %" PRIu64 " of generation %" PRIu64
 			      ", the event at %" PRIu64,
-			      p->id, p->seq.n, p->seq.gen, s->ev->args[0]);
+			      p->id, p->seq.n, p->seq.gen, o->ev.args[0]);
 	g->status = G_SYSCALL;
 	p->status = P_SYSCALL;
-	p->seq.n = s->ev->args[0];
-	return emit_go(s, g);
+	p->seq.n = o->ev.args[0];
+	return emit_go(o, s, g);
 }
 
 enum advance on_syscall_end(struct order *o, struct stream *s, struct err *err)
@@ -177,15 +199,15 @@ enum advance on_syscall_end(struct order *o, struct stream *s, struct err *err)
 
 	if (!has_context(s, USER_CONTEXT))
 		return lacks_context(s, err, USER_CONTEXT);
-	g = current_g(o, s->state);
-	if (!g || g->status != G_SYSCALL)
-		return not_in(s, g, G_SYSCALL, err);
+	g = current_in(o, s->state, G_SYSCALL);
+	if (!g)
+		return not_in(o, s, G_SYSCALL, err);
 	p = current_p(o, s->state);
 	if (!p || p->status != P_SYSCALL)
 		return broken(s, err, "proc %" PRId64 " is not in a syscall", s->state->p);
 	g->status = G_RUNNING;
 	p->status = P_RUNNING;
-	return emit_go(s, g);
+	return emit_go(o, s, g);
 }
 
 /* Held back as long as the thread has a P that it must lose first (section 5.5). */
@@ -204,11 +226,11 @@ enum advance on_syscall_end_blocked(struct order *o, struct stream *s, struct er
 	}
 	if (!has_context(s, MUST, MAY, MUST))
 		return lacks_context(s, err, MUST, MAY, MUST);
-	g = current_g(o, m);
-	if (!g || g->status != G_SYSCALL)
-		return not_in(s, g, G_SYSCALL, err);
+	g = current_in(o, m, G_SYSCALL);
+	if (!g)
+		return not_in(o, s, G_SYSCALL, err);
 	g->status = G_RUNNABLE;
-	emit_go(s, g);
+	emit_go(o, s, g);
 	m->g = NO_GOROUTINE;
 	return ADVANCED;
 }
@@ -224,9 +246,9 @@ enum advance on_go_destroy_syscall(struct order *o, struct stream *s, struct err
 
 	if (!has_context(s, MUST, MAY, MUST))
 		return lacks_context(s, err, MUST, MAY, MUST);
-	g = current_g(o, m);
-	if (!g || g->status != G_SYSCALL)
-		return not_in(s, g, G_SYSCALL, err);
+	g = current_in(o, m, G_SYSCALL);
+	if (!g)
+		return not_in(o, s, G_SYSCALL, err);
 	if (m->p != NO_PROC) {
 		struct order_p *p = current_p(o, m);
 
@@ -246,7 +268,7 @@ enum advance on_go_destroy_syscall(struct order *o, struct stream *s, struct err
 static enum advance place_syscall(struct order *o, struct stream *s, struct order_g *g,
 				  struct err *err)
 {
-	int64_t mid = (int64_t)s->ev->args[1];
+	int64_t mid = (int64_t)o->ev.args[1];
 	struct order_m *m;
 
 	if (mid == NO_THREAD)
@@ -269,9 +291,9 @@ static enum advance place_syscall(struct order *o, struct stream *s, struct orde
 			      "goroutine %" PRId64 " is in a syscall on thread %" PRId64
 			      ", which has goroutine %" PRId64,
 			      g->id, mid, m->g);
-	s->ev->m = mid;
+	o->ev.m = mid;
 	if (m) {
-		s->ev->g = m->g;
+		o->ev.g = m->g;
 		return ADVANCED;
 	}
 	m = add_m(o, mid, err);
@@ -283,8 +305,8 @@ static enum advance place_syscall(struct order *o, struct stream *s, struct orde
 
 enum advance on_go_status(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
-	uint64_t status = s->ev->args[2];
+	int64_t id = (int64_t)o->ev.args[0];
+	uint64_t status = o->ev.args[2];
 	struct order_g *g = find_g(o, id);
 	struct event *e;
 
@@ -296,7 +318,7 @@ enum advance on_go_status(struct order *o, struct stream *s, struct err *err)
 	if (!g && o->gen != o->initial_gen)
 		return broken(s, err, "goroutine %" PRId64 " is new after the first generation",
 			      id);
-	e = emit(s);
+	e = emit(o, s);
 	e->id = id;
 	e->from = g ? g_states[status] : GO_UNDETERMINED;
 	e->to = g_states[status];

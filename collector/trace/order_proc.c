@@ -13,18 +13,18 @@ static const uint8_t p_states[N_P_STATUS] = {
 
 enum advance on_proc_start(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	struct order_p *p = find_p(o, id);
 
 	/* With a proc still bound we are in a syscall whose theft was not seen yet. */
-	if (!p || p->status != P_IDLE || !succeeds(o, s->ev->args[1], p->seq) ||
+	if (!p || p->status != P_IDLE || !succeeds(o, o->ev.args[1], p->seq) ||
 	    s->state->p != NO_PROC)
 		return MUST_WAIT;
 	if (!has_context(s, MUST, NONE, MAY))
 		return lacks_context(s, err, MUST, NONE, MAY);
 	p->status = P_RUNNING;
-	p->seq.n = s->ev->args[1];
-	emit_proc(s, id);
+	p->seq.n = o->ev.args[1];
+	emit_proc(o, s, id);
 	bind_p(s->state, p);
 	return ADVANCED;
 }
@@ -40,7 +40,7 @@ enum advance on_proc_stop(struct order *o, struct stream *s, struct err *err)
 	if (!has_context(s, MUST, MUST, MAY))
 		return lacks_context(s, err, MUST, MUST, MAY);
 	p->status = P_IDLE;
-	emit_proc(s, p->id);
+	emit_proc(o, s, p->id);
 	s->state->p = NO_PROC;
 	return ADVANCED;
 }
@@ -49,7 +49,7 @@ enum advance on_proc_stop(struct order *o, struct stream *s, struct err *err)
 static struct order_m *victim_of(struct order *o, struct stream *s, const struct order_p *p,
 				 struct err *err)
 {
-	int64_t mid = (int64_t)s->ev->args[2];
+	int64_t mid = (int64_t)o->ev.args[2];
 	struct order_m *victim;
 
 	if (mid == s->m) {
@@ -75,19 +75,19 @@ static struct order_m *victim_of(struct order *o, struct stream *s, const struct
 
 enum advance on_proc_steal(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	struct order_p *p = find_p(o, id);
 	struct order_m *victim;
 
 	if (!p || (p->status != P_SYSCALL && p->status != P_SYSCALL_ABANDONED) ||
-	    !succeeds(o, s->ev->args[1], p->seq))
+	    !succeeds(o, o->ev.args[1], p->seq))
 		return MUST_WAIT;
 	if (!has_context(s, MUST, MAY, MAY))
 		return lacks_context(s, err, MUST, MAY, MAY);
-	emit_proc(s, id);
+	emit_proc(o, s, id);
 	if (p->status == P_SYSCALL_ABANDONED) {
 		/* Who had it is lost, and publicly it was idle already. */
-		s->ev->from = PROC_IDLE;
+		o->ev.from = PROC_IDLE;
 	} else {
 		victim = victim_of(o, s, p, err);
 		if (!victim)
@@ -96,7 +96,7 @@ enum advance on_proc_steal(struct order *o, struct stream *s, struct err *err)
 		victim->p = NO_PROC;
 	}
 	p->status = P_IDLE;
-	p->seq.n = s->ev->args[1];
+	p->seq.n = o->ev.args[1];
 	return ADVANCED;
 }
 
@@ -112,30 +112,30 @@ static const struct order_m *owner_of(const struct order *o, int64_t p)
 }
 
 /* We know what the writer had lost: it is in a syscall still, in its owner's context. */
-static enum advance promote(const struct order *o, struct stream *s, struct err *err)
+static enum advance promote(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	const struct order_m *owner = owner_of(o, id);
 
 	if (!owner)
 		return broken(s, err, "no thread has proc %" PRId64 ", about to be stolen", id);
-	s->ev->m = owner->id;
-	s->ev->p = id;
-	s->ev->g = owner->g;
-	s->ev->from = s->ev->to = PROC_RUNNING;
+	o->ev.m = owner->id;
+	o->ev.p = id;
+	o->ev.g = owner->g;
+	o->ev.from = o->ev.to = PROC_RUNNING;
 	return ADVANCED;
 }
 
 enum advance on_proc_status(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
-	uint64_t status = s->ev->args[1];
+	int64_t id = (int64_t)o->ev.args[0];
+	uint64_t status = o->ev.args[1];
 	struct order_p *p = find_p(o, id);
 	struct event *e;
 
 	if (!status || status >= N_P_STATUS)
 		return broken(s, err, "proc %" PRId64 " has status %" PRIu64, id, status);
-	e = emit(s);
+	e = emit(o, s);
 	e->id = id;
 	e->from = e->to = p_states[status];
 	if (!p) {

@@ -43,15 +43,17 @@ struct open_range {
 	uint64_t desc;
 };
 
+/* Seldom more than one: that one takes no memory of its own. */
 struct ranges {
-	struct open_range *list;
-	size_t n, cap;
+	struct open_range first, *more;
+	size_t n, cap; /* n: all; cap: of `more` */
 };
 
 struct order_g {
 	int64_t id;
 	struct seq seq;
 	uint8_t status; /* 0: a free slot */
+	bool far;	/* in order.far_gs */
 	struct open_region *regions;
 	size_t n_regions, cap_regions;
 	struct ranges ranges;
@@ -77,13 +79,17 @@ struct order_task {
 	struct name type;
 };
 
-/* Goroutines found last, by the low bits of their id: most lookups end here. */
+/*
+ * Goroutines found or made last, by the low bits of their id: most lookups end here. Each
+ * that is alive is in its place here, in the map of far ones, or in both: a goroutine of a
+ * few events never gets into the map.
+ */
 #define NEAR_GS 1024u
 
 struct order {
 	const struct tables *tables;
 	uint64_t gen, initial_gen;
-	struct map gs, ps, ms, tasks;
+	struct map far_gs, ps, ms, tasks;
 	struct pool g_pool, p_pool, m_pool, task_pool;
 	struct order_task *ended; /* its type is on loan to the last event */
 	uint64_t gc_seq;
@@ -91,13 +97,15 @@ struct order {
 	struct order_m nobody; /* the state of "no thread", empty before each event */
 	struct order_g no_g;   /* where hints lead that lead nowhere: never a match */
 	struct order_p no_p;
+	struct event ev;       /* the one that is offered */
 	struct event extra[3]; /* of a recorded event that means several */
 	unsigned int n_extra;
+	uint64_t last_far; /* the highest id that ever was far: new goroutines have higher ones */
 	struct order_g *near_gs[NEAR_GS];
 };
 
 /*
- * A rule: may the stream's next event happen now? It completes s->ev and changes
+ * A rule: may the stream's next event happen now? It completes o->ev and changes
  * s->state, or it fills o->extra; it fills err only if the trace is broken.
  */
 typedef enum advance rule(struct order *o, struct stream *s, struct err *err);
@@ -127,9 +135,9 @@ static inline bool has_context(const struct stream *s, enum need m, enum need p,
 }
 
 /* The context is that of the thread as it is now: before the rule changes it. */
-static inline struct event *emit(const struct stream *s)
+static inline struct event *emit(struct order *o, const struct stream *s)
 {
-	struct event *e = s->ev;
+	struct event *e = &o->ev;
 
 	e->m = s->m;
 	e->p = s->state->p;
@@ -144,15 +152,15 @@ static inline void *notes_of(struct order_g *g)
 }
 
 /* Transitions whose states are those that their type implies. */
-static inline enum advance emit_proc(const struct stream *s, int64_t id)
+static inline enum advance emit_proc(struct order *o, const struct stream *s, int64_t id)
 {
-	emit(s)->id = id;
+	emit(o, s)->id = id;
 	return ADVANCED;
 }
 
-static inline enum advance emit_go(const struct stream *s, struct order_g *g)
+static inline enum advance emit_go(struct order *o, const struct stream *s, struct order_g *g)
 {
-	struct event *e = emit(s);
+	struct event *e = emit(o, s);
 
 	e->id = g->id;
 	e->notes = notes_of(g);
@@ -164,17 +172,19 @@ struct event *emit_extra(struct order *o, const struct stream *s, enum wire_type
 struct event *emit_extra_go(struct order *o, const struct stream *s, enum wire_type type,
 			    struct order_g *g);
 
-COLD struct order_g *find_far_g(struct order *o, int64_t id);
+APART struct order_g *find_far_g(struct order *o, int64_t id);
+
+/* Visit all that are alive: start with *at = 0; NULL at the end. */
+struct order_g *next_g(const struct order *o, size_t *at);
 
 /* The goroutine of that id, or NULL. */
 static inline struct order_g *find_g(struct order *o, int64_t id)
 {
 	struct order_g *near = o->near_gs[(uint64_t)id % NEAR_GS];
 
-	/* Pooled, so never gone: status and id tell whether it still holds. */
 	if (near->id == id && near->status)
 		return near;
-	return find_far_g(o, id);
+	return (uint64_t)id <= o->last_far ? find_far_g(o, id) : NULL;
 }
 
 /* The goroutine bound to the thread, or NULL. */
@@ -183,6 +193,18 @@ static inline struct order_g *current_g(struct order *o, const struct order_m *m
 	if (m->g_hint->id == m->g && m->g_hint->status)
 		return m->g_hint;
 	return find_g(o, m->g);
+}
+
+/* The goroutine bound to the thread if it has that status, or NULL. */
+static inline struct order_g *current_in(struct order *o, const struct order_m *m,
+					 enum g_status status)
+{
+	struct order_g *g = m->g_hint;
+
+	if (LIKELY(g->id == m->g && g->status == status))
+		return g;
+	g = find_g(o, m->g);
+	return g && g->status == status ? g : NULL;
 }
 
 /* The new one, or NULL: err is set. */
@@ -227,7 +249,8 @@ void name_release(struct name *n);
 void ranges_release(struct ranges *r);
 
 rule on_proc_start, on_proc_stop, on_proc_steal, on_proc_status;
-rule on_go_create, on_go_create_syscall, on_go_start, on_go_stop_exec, on_go_unblock, on_go_switch;
+rule on_go_create, on_go_create_blocked, on_go_create_syscall, on_go_start;
+rule on_go_destroy, on_go_stop, on_go_block, on_go_unblock, on_go_switch;
 rule on_syscall_begin, on_syscall_end, on_syscall_end_blocked, on_go_destroy_syscall, on_go_status;
 rule on_go_range_begin, on_go_range_end, on_go_range_active;
 rule on_sweep_begin, on_sweep_end, on_sweep_active, on_gc_active, on_gc_begin, on_gc_end;

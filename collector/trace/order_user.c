@@ -18,28 +18,33 @@ static const uint8_t range_begin[N_WIRE_TYPES] = {
 	[EV_GC_MARK_ASSIST_END] = EV_GC_MARK_ASSIST_BEGIN,
 };
 
-static bool in_flight(const struct ranges *r, uint8_t begin, uint64_t desc)
+static struct open_range *range_at(struct ranges *r, size_t i)
+{
+	return i ? &r->more[i - 1] : &r->first;
+}
+
+static bool in_flight(struct ranges *r, uint8_t begin, uint64_t desc)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (r->list[i].begin == begin && r->list[i].desc == desc)
+		if (range_at(r, i)->begin == begin && range_at(r, i)->desc == desc)
 			return true;
 	return false;
 }
 
 static enum advance push_range(struct stream *s, struct ranges *r, uint64_t desc, struct err *err)
 {
-	uint8_t begin = range_begin[s->ev->wire];
+	uint8_t begin = range_begin[stream_type(s)];
 
-	if (r->n == r->cap && mem_grow((void **)&r->list, &r->cap, r->n + 1, sizeof(*r->list),
-				       MAX_RANGES, "ranges in flight", err))
+	if (r->n > r->cap && mem_grow((void **)&r->more, &r->cap, r->n, sizeof(*r->more),
+				      MAX_RANGES, "ranges in flight", err))
 		return BROKEN;
-	r->list[r->n++] = (struct open_range){ begin, desc };
+	*range_at(r, r->n++) = (struct open_range){ begin, desc };
 	return ADVANCED;
 }
 
 static enum advance begin_range(struct stream *s, struct ranges *r, uint64_t desc, struct err *err)
 {
-	if (in_flight(r, range_begin[s->ev->wire], desc))
+	if (in_flight(r, range_begin[stream_type(s)], desc))
 		return broken(s, err, "the range is in flight already");
 	return push_range(s, r, desc, err);
 }
@@ -48,7 +53,7 @@ static enum advance begin_range(struct stream *s, struct ranges *r, uint64_t des
 static enum advance confirm_range(const struct order *o, struct stream *s, struct ranges *r,
 				  struct err *err)
 {
-	bool known = in_flight(r, range_begin[s->ev->wire], 0);
+	bool known = in_flight(r, range_begin[stream_type(s)], 0);
 	bool first = o->gen == o->initial_gen;
 
 	if (known == first)
@@ -62,10 +67,10 @@ static enum advance confirm_range(const struct order *o, struct stream *s, struc
 static enum advance end_range(struct stream *s, struct ranges *r, uint64_t *desc, struct err *err)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->list[i].begin != range_begin[s->ev->wire])
+		if (range_at(r, i)->begin != range_begin[stream_type(s)])
 			continue;
-		*desc = r->list[i].desc;
-		r->list[i] = r->list[--r->n];
+		*desc = range_at(r, i)->desc;
+		*range_at(r, i) = *range_at(r, --r->n);
 		return ADVANCED;
 	}
 	return broken(s, err, "no such range is in flight");
@@ -90,8 +95,8 @@ enum advance on_go_range_begin(struct order *o, struct stream *s, struct err *er
 	g = current_g(o, s->state);
 	if (!g)
 		return no_goroutine(s, s->state->g, err);
-	emit_go(s, g);
-	return begin_range(s, &g->ranges, s->ev->wire == EV_STW_BEGIN ? s->ev->args[0] : 0, err);
+	emit_go(o, s, g);
+	return begin_range(s, &g->ranges, stream_type(s) == EV_STW_BEGIN ? o->ev.args[0] : 0, err);
 }
 
 enum advance on_go_range_end(struct order *o, struct stream *s, struct err *err)
@@ -106,24 +111,24 @@ enum advance on_go_range_end(struct order *o, struct stream *s, struct err *err)
 		return no_goroutine(s, s->state->g, err);
 	if (end_range(s, &g->ranges, &desc, err) != ADVANCED)
 		return BROKEN;
-	emit_go(s, g);
-	if (s->ev->wire != EV_STW_END)
+	emit_go(o, s, g);
+	if (stream_type(s) != EV_STW_END)
 		return ADVANCED;
 	if (!tables_may_name(o->tables, desc))
 		return broken(s, err, "its kind, string %" PRIu64 ", is of an earlier generation",
 			      desc);
-	s->ev->args[0] = desc;
+	o->ev.args[0] = desc;
 	return ADVANCED;
 }
 
 enum advance on_go_range_active(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	struct order_g *g = find_g(o, id);
 
 	if (!g)
 		return no_goroutine(s, id, err);
-	emit_go(s, g);
+	emit_go(o, s, g);
 	return confirm_range(o, s, &g->ranges, err);
 }
 
@@ -136,7 +141,7 @@ enum advance on_sweep_begin(struct order *o, struct stream *s, struct err *err)
 	p = current_p(o, s->state);
 	if (!p)
 		return no_proc(s, s->state->p, err);
-	emit(s)->id = s->state->p;
+	emit(o, s)->id = s->state->p;
 	return begin_range(s, &p->ranges, 0, err);
 }
 
@@ -150,27 +155,27 @@ enum advance on_sweep_end(struct order *o, struct stream *s, struct err *err)
 	p = current_p(o, s->state);
 	if (!p)
 		return no_proc(s, s->state->p, err);
-	emit(s)->id = s->state->p;
+	emit(o, s)->id = s->state->p;
 	return end_range(s, &p->ranges, &desc, err);
 }
 
 enum advance on_sweep_active(struct order *o, struct stream *s, struct err *err)
 {
-	int64_t id = (int64_t)s->ev->args[0];
+	int64_t id = (int64_t)o->ev.args[0];
 	struct order_p *p = find_p(o, id);
 
 	if (!p)
 		return no_proc(s, id, err);
-	emit(s)->id = id;
+	emit(o, s)->id = id;
 	return confirm_range(o, s, &p->ranges, err);
 }
 
 /* The GC's state after an event of it. */
 static enum advance set_gc(struct order *o, const struct stream *s, enum gc_state state)
 {
-	o->gc_seq = s->ev->args[0];
+	o->gc_seq = o->ev.args[0];
 	o->gc_state = state;
-	emit(s);
+	emit(o, s);
 	return ADVANCED;
 }
 
@@ -181,7 +186,7 @@ enum advance on_gc_active(struct order *o, struct stream *s, struct err *err)
 			return broken(s, err, "not the first GC event of the first generation");
 		return set_gc(o, s, GC_RUNNING);
 	}
-	if (s->ev->args[0] != o->gc_seq + 1)
+	if (o->ev.args[0] != o->gc_seq + 1)
 		return MUST_WAIT;
 	if (o->gc_state != GC_RUNNING)
 		return broken(s, err, "no GC is in progress");
@@ -194,7 +199,7 @@ enum advance on_gc_begin(struct order *o, struct stream *s, struct err *err)
 {
 	if (o->gc_state == GC_UNDETERMINED)
 		return set_gc(o, s, GC_RUNNING);
-	if (s->ev->args[0] != o->gc_seq + 1)
+	if (o->ev.args[0] != o->gc_seq + 1)
 		return MUST_WAIT;
 	if (o->gc_state == GC_RUNNING)
 		return broken(s, err, "a GC is in progress already");
@@ -205,7 +210,7 @@ enum advance on_gc_begin(struct order *o, struct stream *s, struct err *err)
 
 enum advance on_gc_end(struct order *o, struct stream *s, struct err *err)
 {
-	if (s->ev->args[0] != o->gc_seq + 1)
+	if (o->ev.args[0] != o->gc_seq + 1)
 		return MUST_WAIT;
 	if (o->gc_state != GC_RUNNING)
 		return broken(s, err, "no GC is in progress");
@@ -230,23 +235,23 @@ static struct order_task *new_task(struct order *o, uint64_t id, struct err *err
 
 enum advance on_task_begin(struct order *o, struct stream *s, struct err *err)
 {
-	uint64_t id = s->ev->args[0];
+	uint64_t id = o->ev.args[0];
 	struct order_task *t;
 
 	if (map_get(&o->tasks, id))
 		return broken(s, err, "task %" PRIu64 " is active already", id);
-	if (!tables_may_name(o->tables, s->ev->args[2]))
+	if (!tables_may_name(o->tables, o->ev.args[2]))
 		return broken(s, err, "its name, string %" PRIu64 ", does not exist",
-			      s->ev->args[2]);
+			      o->ev.args[2]);
 	if (!has_context(s, USER_CONTEXT))
 		return lacks_context(s, err, USER_CONTEXT);
 	t = new_task(o, id, err);
 	if (!t)
 		return BROKEN;
 	/* Parent 0 means none here; task 0 is the background task of regions only. */
-	t->parent = s->ev->args[1] ? s->ev->args[1] : NO_TASK;
-	t->type.id = s->ev->args[2];
-	emit(s)->args[1] = t->parent;
+	t->parent = o->ev.args[1] ? o->ev.args[1] : NO_TASK;
+	t->type.id = o->ev.args[2];
+	emit(o, s)->args[1] = t->parent;
 	return ADVANCED;
 }
 
@@ -262,9 +267,9 @@ enum advance on_task_end(struct order *o, struct stream *s, struct err *err)
 		name_release(&o->ended->type);
 		pool_put(&o->task_pool, o->ended);
 	}
-	t = map_del(&o->tasks, s->ev->args[0]);
+	t = map_del(&o->tasks, o->ev.args[0]);
 	o->ended = t;
-	e = emit(s);
+	e = emit(o, s);
 	e->args[2] = t ? t->parent : NO_TASK;
 	e->task_type = t ? name_text(o, &t->type) : (struct slice){ NULL, 0 };
 	return ADVANCED;
@@ -279,8 +284,8 @@ static struct order_g *region_g(struct order *o, const struct stream *s, struct 
 		lacks_context(s, err, USER_CONTEXT);
 		return NULL;
 	}
-	if (!tables_may_name(o->tables, s->ev->args[1])) {
-		broken(s, err, "its name, string %" PRIu64 ", does not exist", s->ev->args[1]);
+	if (!tables_may_name(o->tables, o->ev.args[1])) {
+		broken(s, err, "its name, string %" PRIu64 ", does not exist", o->ev.args[1]);
 		return NULL;
 	}
 	g = current_g(o, s->state);
@@ -299,10 +304,10 @@ enum advance on_region_begin(struct order *o, struct stream *s, struct err *err)
 	    mem_grow((void **)&g->regions, &g->cap_regions, g->n_regions + 1, sizeof(*g->regions),
 		     MAX_REGION_DEPTH, "nested regions", err))
 		return BROKEN;
-	emit(s)->notes = notes_of(g);
+	emit(o, s)->notes = notes_of(g);
 	g->regions[g->n_regions++] = (struct open_region){
-		.task = s->ev->args[0],
-		.name.id = s->ev->args[1],
+		.task = o->ev.args[0],
+		.name.id = o->ev.args[1],
 	};
 	return ADVANCED;
 }
@@ -321,16 +326,16 @@ enum advance on_region_end(struct order *o, struct stream *s, struct err *err)
 
 	if (!g)
 		return BROKEN;
-	emit(s)->notes = notes_of(g);
+	emit(o, s)->notes = notes_of(g);
 	/* An empty stack is fine: the region began before the trace. */
 	if (!g->n_regions)
 		return ADVANCED;
 	top = &g->regions[g->n_regions - 1];
 	/* Equal texts may have several ids; within a generation equal ids are enough. */
-	if (top->task != s->ev->args[0] ||
-	    ((top->name.kept || top->name.id != s->ev->args[1]) &&
-	     !slice_eq(name_text(o, &top->name), tables_string(o->tables, s->ev->args[1])) &&
-	     !a_name_is_lost(o->tables, &top->name, s->ev->args[1])))
+	if (top->task != o->ev.args[0] ||
+	    ((top->name.kept || top->name.id != o->ev.args[1]) &&
+	     !slice_eq(name_text(o, &top->name), tables_string(o->tables, o->ev.args[1])) &&
+	     !a_name_is_lost(o->tables, &top->name, o->ev.args[1])))
 		return broken(s, err,
 			      "misuse of region: it is not the innermost one of goroutine"
 			      " %" PRId64,

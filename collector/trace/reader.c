@@ -371,7 +371,7 @@ COLD static enum status took(struct reader *r, size_t i, enum advance a, struct 
  */
 COLD static enum status stuck(struct reader *r, struct event **e, struct err *err)
 {
-	const struct stream *s = frontier_at(&r->frontier, 0);
+	struct stream *s = frontier_at(&r->frontier, 0);
 	char waits[120];
 
 	if (r->gen.partial) {
@@ -386,7 +386,7 @@ COLD static enum status stuck(struct reader *r, struct event **e, struct err *er
 	err_set(err, ST_FORMAT, ERR_NO_OFFSET,
 		"no event of %zu threads can come next; the earliest, %s at time %" PRId64
 		", waits: %s",
-		r->frontier.n, wire_specs[s->ev->wire].name, s->ev->wire_time, waits);
+		r->frontier.n, wire_specs[stream_type(s)].name, s->time, waits);
 	return broken_at(r, s, err);
 }
 
@@ -399,7 +399,7 @@ COLD static enum status offer_others(struct reader *r, struct event **e, struct 
 		struct stream *s = frontier_at(&r->frontier, i);
 		enum advance a;
 
-		*e = s->ev;
+		*e = order_event(r->order);
 		a = order_advance(r->order, s, err);
 		if (a != MUST_WAIT)
 			return took(r, i, a, e, err);
@@ -442,7 +442,7 @@ COLD static enum status next_otherwise(struct reader *r, enum advance a, const s
 				       struct err *err)
 {
 	for (;;) {
-		struct event *e = r->top->ev;
+		struct event *e = order_event(r->order);
 		enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
 
 		if (st)
@@ -459,26 +459,25 @@ COLD static enum status next_otherwise(struct reader *r, enum advance a, const s
 FLAT enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
 {
 	struct stream *s = r->top;
-	struct event *e;
 	enum advance a;
 	enum status st;
 
 	if (UNLIKELY(!s))
 		return next_of_any(r, ev, err);
-	e = s->ev;
 	a = order_advance(r->order, s, err);
 	if (UNLIKELY(a != ADVANCED))
 		return next_otherwise(r, a, ev, err);
+	/* If the one behind it is broken, which loses it, there is no other to stamp. */
+	*ev = stamp(r, order_event(r->order));
 	st = stream_next(s, err);
 	if (UNLIKELY(st)) {
 		st = went_on(r, 0, st, err);
 		if (st)
 			return st;
-	} else if (s->ev->wire_time > r->limit) {
+	} else if (s->time > r->limit) {
 		/* If the same thread goes on, the frontier learns of it later. */
-		frontier_sink(&r->frontier, s->ev->wire_time);
+		frontier_sink(&r->frontier, s->time);
 		choose_first(r);
 	}
-	*ev = stamp(r, e);
 	return ST_OK;
 }

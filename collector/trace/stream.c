@@ -2,12 +2,30 @@
 
 #include <inttypes.h>
 
+#define WAY(type) [EV_##type] = WAY_##type,
+#define OTHERS(first, last) [EV_##first... EV_##last] = WAY_OTHER
+/* Section 3.2. A test holds it against wire.c. */
+const uint8_t stream_ways[256] = {
+	FREQUENT_TYPES(WAY) OTHERS(PROCS_CHANGE, PROC_STATUS),
+	OTHERS(GO_CREATE_SYSCALL, GO_CREATE_SYSCALL),
+	OTHERS(GO_DESTROY_SYSCALL, GO_DESTROY_SYSCALL),
+	OTHERS(GO_SYSCALL_END_BLOCKED, GC_SWEEP_ACTIVE),
+	OTHERS(GC_MARK_ASSIST_ACTIVE, GC_MARK_ASSIST_END),
+	OTHERS(HEAP_GOAL, GO_LABEL),
+	OTHERS(GO_SWITCH, GO_STATUS_STACK),
+	OTHERS(CLOCK_SNAPSHOT, CLOCK_SNAPSHOT), /* decoded, then refused by the ordering */
+	OTHERS(SPAN, GOROUTINE_STACK_FREE),
+};
+#undef WAY
+
 void stream_init(struct stream *s, const struct generation *gen, const uint8_t *bytes,
 		 const struct thread_batches *thread)
 {
 	*s = (struct stream){
 		.at = bytes,
+		.behind = bytes,
 		.start = bytes,
+		.risk = bytes,
 		.end = bytes,
 		.safe_end = bytes,
 		/* A time below 2^62 and such a delta never overflow. */
@@ -18,9 +36,6 @@ void stream_init(struct stream *s, const struct generation *gen, const uint8_t *
 		.bytes = bytes,
 		.gen = gen,
 	};
-	s->ev = &s->slots[0];
-	s->other = &s->slots[1];
-	s->slots[0].tables = s->slots[1].tables = &gen->tables;
 }
 
 /* One LEB128 number that ends before `end`. NULL: cut off, or over 64 bits. */
@@ -50,33 +65,81 @@ struct number stream_longest_number(const uint8_t *p)
 	return n;
 }
 
-/* All numbers of an event, none beyond `end`; NULL: one is malformed or cut off. */
-static const uint8_t *read_numbers(const uint8_t *p, const uint8_t *end, unsigned int n,
-				   uint64_t *dt, uint64_t args[WIRE_MAX_ARGS - 1])
-{
-	p = any_number(p, end, dt);
-	for (unsigned int i = 0; p && i + 1 < n; i++)
-		p = any_number(p, end, &args[i]);
-	return p;
-}
-
 /* Room for the numbers of any event behind its type byte. */
 #define EVENT_ROOM ((size_t)10 * WIRE_MAX_ARGS)
+
+/* So many bytes with the mark one after another: the next number may be malformed. */
+#define LONG_RUN 9u
+#define WINDOW 64
+
+typedef uint32_t words __attribute__((vector_size(16)));
+
+/* May there be LONG_RUN of them in a window? Then there are four in a row at an even place. */
+HOT bool may_have_long_run(const uint8_t *p)
+{
+	const words marks = { 0x80808080u, 0x80808080u, 0x80808080u, 0x80808080u };
+	words any = { 0 };
+	uint64_t half[2];
+
+	for (size_t i = 0; i < WINDOW; i += sizeof(words)) {
+		words w;
+
+		memcpy(&w, p + i, sizeof(w));
+		any |= (words)((w & marks) == marks);
+	}
+	memcpy(half, &any, sizeof(half));
+	return half[0] | half[1];
+}
+
+/* Where in [p, end) the first run begins that is so long, or `end`. */
+static const uint8_t *long_run_by_byte(const uint8_t *p, const uint8_t *end)
+{
+	unsigned int run = 0;
+
+	for (; p < end; p++) {
+		run = *p >= 0x80 ? run + 1 : 0;
+		if (run == LONG_RUN)
+			return p + 1 - LONG_RUN;
+	}
+	return end;
+}
+
+/* The same, by windows: two that follow each other share all of a run but one byte. */
+static const uint8_t *long_run(const uint8_t *p, const uint8_t *end)
+{
+	for (; end - p >= WINDOW; p += WINDOW - (LONG_RUN - 1)) {
+		const uint8_t *run;
+
+		if (LIKELY(!may_have_long_run(p)))
+			continue;
+		run = long_run_by_byte(p, p + WINDOW);
+		if (run < p + WINDOW)
+			return run;
+	}
+	return long_run_by_byte(p, end);
+}
+
+/* Events that begin before safe_end lie in the batch, and all their numbers are short. */
+static void find_risk(struct stream *s, const uint8_t *from)
+{
+	s->risk = long_run(from, s->end);
+	s->safe_end = (size_t)(s->risk - from) > EVENT_ROOM ? s->risk - EVENT_ROOM : from;
+}
 
 /* Go to the next batch that holds anything. */
 static enum status next_batch(struct stream *s, struct err *err)
 {
-	while (s->at == s->end) {
+	while (s->behind == s->end) {
 		const struct batch *b;
 
 		if (s->next_batch == NO_BATCH)
 			return ST_END;
 		b = &s->gen->batches[s->next_batch];
-		if (b->len && !generation_ns(s->gen, b->time, &s->last))
+		if (b->len && !generation_ns(s->gen, b->time, &s->time))
 			return err_set(err, ST_FORMAT, b->off, "time of a batch is out of range");
-		s->at = s->bytes + b->off;
-		s->end = s->at + b->len;
-		s->safe_end = b->len > EVENT_ROOM ? s->end - EVENT_ROOM : s->at;
+		s->behind = s->bytes + b->off;
+		s->end = s->behind + b->len;
+		find_risk(s, s->behind);
 		s->next_batch = b->next;
 	}
 	return ST_OK;
@@ -84,7 +147,7 @@ static enum status next_batch(struct stream *s, struct err *err)
 
 static enum status bad_event(const struct stream *s, uint8_t type, struct err *err)
 {
-	size_t at = (size_t)(s->at - s->bytes);
+	size_t at = (size_t)(s->behind - s->bytes);
 
 	if (type >= N_WIRE_TYPES)
 		return err_set(err, ST_FORMAT, at, "thread %" PRId64 ": event type %u is not known",
@@ -99,29 +162,32 @@ static enum status bad_event(const struct stream *s, uint8_t type, struct err *e
 
 APART enum status stream_next_slowly(struct stream *s, struct err *err)
 {
-	struct event *ev = s->other;
-	const uint8_t *p = NULL;
-	int64_t ns;
-	uint64_t dt;
+	const uint8_t *start, *at, *p;
+	int64_t ns, time;
+	uint64_t dt, ignored;
+	unsigned int n;
 
-	if (s->at == s->end) {
+	if (s->behind == s->end) {
 		enum status st = next_batch(s, err);
 
 		if (st)
 			return st;
 	}
-	event_begin(ev, &event_heads[*s->at]);
-	if (ev->n_numbers)
-		p = read_numbers(s->at + 1, s->end, ev->n_numbers, &dt, ev->args);
+	start = s->behind;
+	n = event_heads[*start].n_numbers;
+	p = at = n ? any_number(start + 1, s->end, &dt) : NULL;
+	for (unsigned int i = 1; p && i < n; i++)
+		p = any_number(p, s->end, &ignored);
 	if (!p)
-		return bad_event(s, *s->at, err);
-	if (!generation_ns(s->gen, dt, &ns) || __builtin_add_overflow(s->last, ns, &ev->wire_time))
-		return err_set(err, ST_FORMAT, (size_t)(s->at - s->bytes),
+		return bad_event(s, *start, err);
+	if (!generation_ns(s->gen, dt, &ns) || __builtin_add_overflow(s->time, ns, &time))
+		return err_set(err, ST_FORMAT, (size_t)(start - s->bytes),
 			       "thread %" PRId64 ": time of an event is out of range", s->m);
-	s->last = ev->wire_time;
-	s->other = s->ev;
-	s->ev = ev;
-	s->start = s->at;
-	s->at = p;
+	s->way = stream_ways[*start];
+	s->time = time;
+	s->start = start;
+	s->at = at;
+	if (p > s->risk)
+		find_risk(s, p);
 	return ST_OK;
 }

@@ -1,11 +1,11 @@
 /*
  * stream: the events of one thread in one generation, decoded one at a time.
  *
- * A stream always holds its next event, decoded and with its time in ns; the
- * ordering may look at it as often as it needs before stream_next() goes on
- * (peek and consume are apart). The event itself is the
- * public one, completed in place by the ordering: it is never copied. Times are
- * section 4.1 of the trace format.
+ * A stream always stands at its next event, of which it tells the type and the time
+ * in ns: that is all that says whose turn it is. stream_take() decodes it, as often as
+ * the ordering offers it; stream_next() goes on behind it. Whatever can be wrong with the
+ * bytes of an event is found when the stream comes to it, as the reference does, so that
+ * taking it cannot fail. Times are section 4.1 of the trace format.
  */
 #ifndef COLLECTOR_TRACE_STREAM_H
 #define COLLECTOR_TRACE_STREAM_H
@@ -16,35 +16,64 @@
 
 struct order_m; /* the ordering's state of the thread */
 
+/* The types that nearly all events are of: the ordering has a way of its own for each. */
+#define FREQUENT_TYPES(X)                                                                          \
+	X(GO_CREATE)                                                                               \
+	X(GO_START)                                                                                \
+	X(GO_DESTROY)                                                                              \
+	X(GO_STOP)                                                                                 \
+	X(GO_BLOCK)                                                                                \
+	X(GO_UNBLOCK)                                                                              \
+	X(GO_SYSCALL_BEGIN)                                                                        \
+	X(GO_SYSCALL_END)                                                                          \
+	X(GC_SWEEP_BEGIN)                                                                          \
+	X(GC_SWEEP_END)                                                                            \
+	X(HEAP_ALLOC)                                                                              \
+	X(USER_TASK_BEGIN)                                                                         \
+	X(USER_TASK_END)                                                                           \
+	X(USER_REGION_BEGIN)                                                                       \
+	X(USER_REGION_END)                                                                         \
+	X(USER_LOG)
+
+#define WAY(type) WAY_##type,
+enum way {
+	WAY_NONE,  /* not legal in a thread's events */
+	WAY_OTHER, /* by the table of rules */
+	FREQUENT_TYPES(WAY)
+};
+#undef WAY
+
+extern const uint8_t stream_ways[256]; /* by the type byte */
+
 struct stream {
-	const uint8_t *at;	 /* behind the next event */
-	const uint8_t *safe_end; /* up to here any event can be read without looking at `end` */
-	int64_t last;		 /* ns: time of the next event, or the batch's base */
+	const uint8_t *at;	 /* the numbers of the next event behind its time */
+	const uint8_t *behind;	 /* what follows the event that was taken last */
+	const uint8_t *safe_end; /* an event that begins before needs no look at its bytes */
+	int64_t time;		 /* ns: of the next event, or the batch's base */
 	uint64_t max_ticks;	 /* deltas below are a shift away from ns */
 	uint32_t shift;
-	uint32_t next_batch; /* or NO_BATCH */
-	/*
-	 * The next event: head, wire_time and args are decoded. The other slot holds
-	 * the one before, which may still be on loan to the reader's caller.
-	 */
-	struct event *ev, *other;
+	uint32_t next_batch;   /* or NO_BATCH */
+	uint8_t way;	       /* enum way of the next event */
 	struct order_m *state; /* filled in by the ordering, NULL at first */
 	int64_t m;
+	const uint8_t *start; /* of the next event: its type */
+	const uint8_t *risk;  /* here a number of ten bytes may begin, or the batch ends */
 	const uint8_t *end;   /* of the current batch */
-	const uint8_t *start; /* of the next event, for messages */
 	const uint8_t *bytes; /* the window */
 	const struct generation *gen;
-	struct event slots[2];
 };
 
-/* Start before the first event; call stream_next() to have one. */
+/*
+ * Start before the first event; call stream_next() to have one. FEED_SLACK bytes behind
+ * the last batch must be readable.
+ */
 void stream_init(struct stream *s, const struct generation *gen, const uint8_t *bytes,
 		 const struct thread_batches *thread);
 
 /* What stream_next() does at the edges: the rest of a batch, the next one, what is broken. */
 MUST_CHECK enum status stream_next_slowly(struct stream *s, struct err *err);
 
-/* A number and what stands behind it; `behind` NULL: it is malformed. Fits two registers. */
+/* A number and what stands behind it. Fits two registers. */
 struct number {
 	uint64_t value;
 	const uint8_t *behind;
@@ -53,7 +82,7 @@ struct number {
 /* A number of nine or ten bytes. */
 struct number stream_longest_number(const uint8_t *p);
 
-/* A number of five bytes or more where ten can be read. */
+/* A number of five bytes or more. */
 HOT struct number stream_long_number(const uint8_t *p)
 {
 	uint64_t word, ends;
@@ -74,26 +103,23 @@ HOT struct number stream_long_number(const uint8_t *p)
 }
 
 /*
- * Any number where ten bytes can be read, without a bound to check and the common
- * lengths first; *p goes behind it. False: it is malformed.
+ * A number that is known to be well formed, the common lengths first; returns what is
+ * behind it. Reads up to FEED_SLACK - 1 bytes more.
  */
-HOT bool stream_number(const uint8_t **p, uint64_t *out)
+HOT const uint8_t *stream_number(const uint8_t *p, uint64_t *out)
 {
-	const uint8_t *at = *p;
 	struct number n;
 	uint32_t word;
 
-	if (LIKELY(at[0] < 0x80)) {
-		*out = at[0];
-		*p = at + 1;
-		return true;
+	if (LIKELY(p[0] < 0x80)) {
+		*out = p[0];
+		return p + 1;
 	}
-	if (LIKELY(at[1] < 0x80)) {
-		*out = (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
-		*p = at + 2;
-		return true;
+	if (LIKELY(p[1] < 0x80)) {
+		*out = (p[0] & 0x7fu) | (uint64_t)p[1] << 7;
+		return p + 2;
 	}
-	memcpy(&word, at, sizeof(word));
+	memcpy(&word, p, sizeof(word));
 	word = le32toh(word);
 	if (LIKELY((word & 0x80800000u) != 0x80800000u)) {
 		/* Three or four bytes: which of them is hard to foretell, so without a branch. */
@@ -101,55 +127,63 @@ HOT bool stream_number(const uint8_t **p, uint64_t *out)
 
 		*out = (word & 0x7fu) | (word >> 1 & 0x3f80u) | (word >> 2 & 0x1fc000u) |
 		       (word >> 3 & 0xfe00000u & -fourth);
-		*p = at + 3 + fourth;
-		return true;
+		return p + 3 + fourth;
 	}
-	n = stream_long_number(at);
+	n = stream_long_number(p);
 	*out = n.value;
-	*p = n.behind;
-	return LIKELY(n.behind != NULL);
+	return n.behind;
 }
 
-/* The numbers behind dt; one comparison each, for there are few. False: malformed. */
-HOT bool stream_args(const uint8_t **p, unsigned int n, uint64_t args[WIRE_MAX_ARGS - 1])
+static inline enum wire_type stream_type(const struct stream *s)
 {
-	_Static_assert(WIRE_MAX_ARGS - 1 == 4, "all of them are read");
+	return *s->start;
+}
 
-	return n < 1 || (stream_number(p, &args[0]) &&
-			 (n < 2 || (stream_number(p, &args[1]) &&
-				    (n < 3 || (stream_number(p, &args[2]) &&
-					       (n < 4 || stream_number(p, &args[3])))))));
+/* Decode the next event, whose type the caller may know at compile time. */
+HOT void stream_take(struct stream *s, unsigned int type, struct event *ev)
+{
+	unsigned int n = event_heads[type].n_numbers - 1u;
+	const uint8_t *p = s->at;
+
+	_Static_assert(WIRE_MAX_ARGS - 1 == 4, "all of them are read");
+	event_begin(ev, &event_heads[type]);
+	ev->wire_time = s->time;
+	if (n > 0)
+		p = stream_number(p, &ev->args[0]);
+	if (n > 1)
+		p = stream_number(p, &ev->args[1]);
+	if (n > 2)
+		p = stream_number(p, &ev->args[2]);
+	if (n > 3)
+		p = stream_number(p, &ev->args[3]);
+	s->behind = p;
 }
 
 /*
- * Decode the next event into the slot that s->ev is not, and make it s->ev; the
- * former one stays as it is. ST_END: no more; ST_FORMAT: err->offset counts from
- * `bytes`, and s->ev stays. Inline: together with the ordering it is the hot loop
- * of every command.
+ * Go to the event behind the one that was taken. ST_END: no more; ST_FORMAT: err->offset
+ * counts from `bytes`, and the stream stays. Inline: together with the ordering it is
+ * the hot loop of every command.
  */
 MUST_CHECK HOT enum status stream_next(struct stream *s, struct err *err)
 {
-	struct event *ev = s->other;
-	const uint8_t *p;
-	unsigned int left;
+	const uint8_t *start = s->behind, *at;
 	uint64_t ticks;
+	int64_t time;
+	uint8_t way;
 
-	if (UNLIKELY(s->at >= s->safe_end))
+	if (UNLIKELY(start >= s->safe_end))
 		return stream_next_slowly(s, err);
-	event_begin(ev, &event_heads[*s->at]);
-	left = ev->n_numbers;
-	if (UNLIKELY(!left))
+	way = stream_ways[*start];
+	if (UNLIKELY(way == WAY_NONE))
 		return stream_next_slowly(s, err);
-	p = s->at + 1;
-	if (UNLIKELY(!stream_number(&p, &ticks) || !stream_args(&p, left - 1, ev->args) ||
-		     ticks >= s->max_ticks ||
-		     __builtin_add_overflow(s->last, (int64_t)(ticks << s->shift), &ev->wire_time)))
+	at = stream_number(start + 1, &ticks);
+	if (UNLIKELY(ticks >= s->max_ticks ||
+		     __builtin_add_overflow(s->time, (int64_t)(ticks << s->shift), &time)))
 		return stream_next_slowly(s, err);
-	s->last = ev->wire_time;
-	s->other = s->ev;
-	s->ev = ev;
-	s->start = s->at;
-	s->at = p;
+	s->way = way;
+	s->time = time;
+	s->start = start;
+	s->at = at;
 	return ST_OK;
 }
 

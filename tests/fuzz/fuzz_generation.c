@@ -49,12 +49,14 @@ static void decode(const struct generation *g, const struct feed *f, struct sum 
 	for (size_t i = 0; i < g->n_threads; i++) {
 		struct err err = ERR_INIT;
 		struct stream s;
+		struct event ev;
 		enum status st;
 
 		stream_init(&s, g, f->bytes, &g->threads[i]);
 		while (!(st = stream_next(&s, &err))) {
 			sum->n_events++;
-			sum->last = sum->last * 31 + (uint64_t)s.ev->wire_time + s.ev->wire;
+			stream_take(&s, stream_type(&s), &ev);
+			sum->last = sum->last * 31 + (uint64_t)ev.wire_time + ev.wire;
 		}
 		if (st != ST_END && (st != ST_FORMAT || !err.msg[0]))
 			die("stream: status %d, '%s'", st, err.msg);

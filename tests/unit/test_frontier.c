@@ -11,8 +11,7 @@ static struct stream streams[MAX];
 static void add(struct frontier *f, size_t i, int64_t time)
 {
 	streams[i].m = (int64_t)i;
-	streams[i].ev = streams[i].slots;
-	streams[i].ev->wire_time = time;
+	streams[i].time = time;
 	ck_assert_int_eq(frontier_add(f, &streams[i], NULL), ST_OK);
 }
 
@@ -62,17 +61,17 @@ START_TEST(mechanics)
 	add(&f, 3, 20);
 	ck_assert_str_eq(shape(&f), "dbca");
 	/* d's next event is late: down past the smaller child. */
-	streams[3].ev->wire_time = 60;
+	streams[3].time = 60;
 	frontier_update(&f, 0);
 	ck_assert_str_eq(shape(&f), "bacd");
 	/* Both children equal: the left one. */
-	streams[1].ev->wire_time = 70;
-	streams[0].ev->wire_time = 40;
+	streams[1].time = 70;
+	streams[0].time = 40;
 	f.heap[1].time = 40;
 	frontier_update(&f, 0);
 	ck_assert_str_eq(shape(&f), "adcb");
 	/* Not at the root: up. */
-	streams[1].ev->wire_time = 5;
+	streams[1].time = 5;
 	frontier_update(&f, 3);
 	ck_assert_str_eq(shape(&f), "bacd");
 	frontier_sort(&f);
@@ -86,12 +85,24 @@ static void check_heap(const struct frontier *f)
 	int64_t limit = INT64_MAX;
 
 	for (size_t i = 0; i < f->n; i++) {
-		ck_assert_int_eq(f->heap[i].time, frontier_at(f, i)->ev->wire_time);
+		ck_assert_int_eq(f->heap[i].time, frontier_at(f, i)->time);
 		ck_assert(!i || f->heap[(i - 1) / 2].time <= f->heap[i].time);
 		if (i && f->heap[i].time < limit)
 			limit = f->heap[i].time;
 	}
 	ck_assert_int_eq(frontier_limit(f), limit);
+}
+
+/* frontier_sink() does what frontier_update() does of the first. */
+static void go_on(struct frontier *f)
+{
+	struct timed copy[MAX + 8];
+	struct frontier other = { copy, f->n, 0 };
+
+	memcpy(copy, f->heap, (f->n + 2) * sizeof(*copy));
+	frontier_update(f, 0);
+	frontier_sink(&other, frontier_at(&other, 0)->time);
+	ck_assert_mem_eq(copy, f->heap, (f->n + 2) * sizeof(*copy));
 }
 
 /* Against the plain answer: the least time is at the front, and nobody is lost. */
@@ -116,8 +127,11 @@ START_TEST(random_steps)
 			for (size_t k = 1; k < left; k++)
 				ck_assert(f.heap[k - 1].time <= f.heap[k].time);
 		} else {
-			frontier_at(&f, i)->ev->wire_time += (int64_t)(next_random(&state) % 5);
-			frontier_update(&f, i);
+			frontier_at(&f, i)->time += (int64_t)(next_random(&state) % 5);
+			if (i)
+				frontier_update(&f, i);
+			else
+				go_on(&f);
 		}
 	}
 	frontier_release(&f);

@@ -13,6 +13,7 @@ struct making {
 	struct buf bytes;
 	struct thread_batches thread;
 	struct stream stream;
+	struct event ev; /* the one that next() went to */
 	struct err err;
 };
 
@@ -43,12 +44,18 @@ static void add_batch(struct making *k, uint64_t time, struct slice data)
 
 static void start(struct making *k)
 {
+	ck_assert(buf_reserve(&k->bytes, FEED_SLACK));
+	memset(k->bytes.ptr + k->bytes.len, 0xff, FEED_SLACK);
 	stream_init(&k->stream, &k->gen, k->bytes.ptr, &k->thread);
 }
 
 static enum status next(struct making *k)
 {
-	return stream_next(&k->stream, &k->err);
+	enum status st = stream_next(&k->stream, &k->err);
+
+	if (!st)
+		stream_take(&k->stream, stream_type(&k->stream), &k->ev);
+	return st;
 }
 
 static const struct {
@@ -108,11 +115,10 @@ START_TEST(event)
 	start(&k);
 	ck_assert_msg(next(&k) == (events[_i].ok ? ST_OK : ST_FORMAT), "%s", events[_i].name);
 	if (events[_i].ok) {
-		ck_assert_msg(k.stream.ev->wire == type &&
-				      k.stream.ev->wire_time == events[_i].time,
-			      "%s", events[_i].name);
+		ck_assert_msg(k.ev.wire == type && k.ev.wire_time == events[_i].time, "%s",
+			      events[_i].name);
 		if (wire_specs[type].n_args > 1)
-			ck_assert_uint_eq(k.stream.ev->args[wire_specs[type].n_args - 2],
+			ck_assert_uint_eq(k.ev.args[wire_specs[type].n_args - 2],
 					  events[_i].last_arg);
 		ck_assert_int_eq(next(&k), ST_END);
 		ck_assert_int_eq(next(&k), ST_END);
@@ -145,17 +151,18 @@ START_TEST(event_in_the_middle)
 	ck_assert_int_eq(next(&k), ST_OK);
 	ck_assert_msg(next(&k) == (events[_i].ok ? ST_OK : ST_FORMAT), "%s", events[_i].name);
 	if (events[_i].ok) {
-		const struct event *ev = k.stream.ev;
+		const struct event *ev = &k.ev;
 
 		ck_assert_uint_eq(ev->wire, events[_i].type);
 		ck_assert_int_eq(ev->wire_time, events[_i].time);
 		if (wire_specs[ev->wire].n_args > 1)
 			ck_assert_uint_eq(ev->args[wire_specs[ev->wire].n_args - 2],
 					  events[_i].last_arg);
-		/* The event behind it goes elsewhere, and the former stays. */
-		ck_assert_int_eq(next(&k), ST_OK);
-		ck_assert_int_eq(k.stream.ev->wire_time, events[_i].time + 1);
+		/* Offered again it is the same, and then comes the one behind it. */
+		stream_take(&k.stream, stream_type(&k.stream), &k.ev);
 		ck_assert_int_eq(ev->wire_time, events[_i].time);
+		ck_assert_int_eq(next(&k), ST_OK);
+		ck_assert_int_eq(ev->wire_time, events[_i].time + 1);
 	} else {
 		ck_assert_uint_eq(k.err.offset, 2);
 	}
@@ -175,6 +182,8 @@ START_TEST(heads)
 		ck_assert_uint_eq(h->n_numbers, type < N_WIRE_TYPES && wire_specs[type].timed
 							? wire_specs[type].n_args
 							: 0);
+		ck_assert_msg((stream_ways[type] != WAY_NONE) == (h->n_numbers > 0), "type %u",
+			      type);
 		if (h->n_numbers)
 			ck_assert_uint_eq(h->wire, type);
 		want |= ids.string1 ? 1u << (ids.string1 - 1) : 0;
@@ -185,6 +194,57 @@ START_TEST(heads)
 		if (type != EV_CPU_SAMPLE)
 			ck_assert_uint_eq(h->stack_arg, ids.stack);
 	}
+}
+END_TEST
+
+static void add_heap_alloc(struct buf *b, const char *value, size_t len)
+{
+	buf_add(b, "\x25\x01", 2);
+	buf_add(b, value, len);
+}
+
+/*
+ * A number of ten bytes, good or bad, wherever it stands in a batch: it is found when its
+ * event is come to, not before and not after, and the events around it are as ever.
+ */
+START_TEST(ten_bytes_anywhere)
+{
+	bool good = _i % 2;
+	size_t before = (size_t)_i / 2;
+	struct making k;
+	struct buf data;
+
+	init(&k, 1000000000);
+	buf_init(&data, 4000);
+	for (size_t i = 0; i < before; i++)
+		add_heap_alloc(&data, i % 3 ? "\x7f" : "\xff\x7f", i % 3 ? 1 : 2);
+	add_heap_alloc(&data,
+		       good ? "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+			    : "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+		       10);
+	for (size_t i = 0; i < 200; i++)
+		add_heap_alloc(&data, "\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 9);
+	add_batch(&k, 100, (struct slice){ data.ptr, data.len });
+	start(&k);
+	for (size_t i = 0; i < before; i++) {
+		ck_assert_int_eq(next(&k), ST_OK);
+		ck_assert_uint_eq(k.ev.args[0], i % 3 ? 127 : 16383);
+	}
+	if (!good) {
+		ck_assert_int_eq(next(&k), ST_FORMAT);
+		ck_assert_uint_eq(k.err.offset, before * 3 + (before + 2) / 3);
+	} else {
+		ck_assert_int_eq(next(&k), ST_OK);
+		ck_assert_uint_eq(k.ev.args[0], UINT64_MAX);
+		for (size_t i = 0; i < 200; i++) {
+			ck_assert_int_eq(next(&k), ST_OK);
+			ck_assert_uint_eq(k.ev.args[0], UINT64_MAX >> 1);
+			ck_assert_int_eq(k.ev.wire_time, (int64_t)(102 + before + i));
+		}
+		ck_assert_int_eq(next(&k), ST_END);
+	}
+	buf_release(&data);
+	buf_release(&k.bytes);
 }
 END_TEST
 
@@ -225,7 +285,7 @@ START_TEST(several_batches)
 	start(&k);
 	for (size_t i = 0; i < LEN(want); i++) {
 		ck_assert_int_eq(next(&k), ST_OK);
-		ck_assert_int_eq(k.stream.ev->wire_time, want[i]);
+		ck_assert_int_eq(k.ev.wire_time, want[i]);
 	}
 	ck_assert_int_eq(next(&k), ST_END);
 	buf_release(&k.bytes);
@@ -258,11 +318,11 @@ START_TEST(times_accumulate)
 	for (int i = 0; i < 4; i++) {
 		want += (int64_t)(3.0 * ns_per_tick);
 		ck_assert_int_eq(next(&k), ST_OK);
-		ck_assert_int_eq(k.stream.ev->wire_time, want);
+		ck_assert_int_eq(k.ev.wire_time, want);
 	}
 	ck_assert_int_eq(next(&k), ST_OK);
-	ck_assert_int_eq(k.stream.ev->wire_time, (int64_t)(1012.0 * ns_per_tick));
-	ck_assert_int_lt(want, k.stream.ev->wire_time);
+	ck_assert_int_eq(k.ev.wire_time, (int64_t)(1012.0 * ns_per_tick));
+	ck_assert_int_lt(want, k.ev.wire_time);
 	buf_release(&k.bytes);
 }
 END_TEST
@@ -329,6 +389,7 @@ Suite *stream_suite(void)
 
 	tcase_add_loop_test(t, event, 0, LEN(events));
 	tcase_add_loop_test(t, event_in_the_middle, 0, LEN(events));
+	tcase_add_loop_test(t, ten_bytes_anywhere, 0, 2 * 130);
 	tcase_add_test(t, heads);
 	tcase_add_test(t, argument_counts);
 	tcase_add_test(t, several_batches);
