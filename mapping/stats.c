@@ -27,7 +27,8 @@ struct stats *stats_new(void)
 	pool_init(&s->task_pool, sizeof(struct stats_task), MAX_OPEN_TASKS, "open tasks");
 	pool_init(&s->region_pool, sizeof(struct stats_region), MAX_OPEN_REGIONS, "open regions");
 	pool_init(&s->proc_pool, sizeof(struct stats_proc), MAX_PROCS, "procs");
-	s->last_thread = NO_THREAD;
+	s->stays[GO_RUNNABLE] = &s->report.latency;
+	s->stays[GO_SYSCALL] = &s->report.syscalls;
 	for (size_t i = 0; i < STATS_FEW_THREADS; i++)
 		s->few_threads[i] = NO_THREAD;
 	return s;
@@ -117,7 +118,7 @@ APART static void new_generation(struct stats *s, const struct event *ev)
 	struct stats_report *r = &s->report;
 
 	/* Every trace begins with such an event. */
-	if (r->by_kind[EVENT_SYNC] == 1)
+	if (s->by_wire[EV_NONE] == 1)
 		r->first_ns = ev->time;
 	stats_stacks_new_generation(&s->stacks);
 	stats_rows_new_generation(&r->blocks);
@@ -131,20 +132,17 @@ APART static void new_generation(struct stats *s, const struct event *ev)
 /* Samples are left aside: their context is what the profiler's signal saw. */
 APART static enum status note_thread(struct stats *s, const struct event *ev, struct err *err)
 {
-	int64_t *seen = &s->few_threads[(uint64_t)ev->m % STATS_FEW_THREADS];
-
 	if (ev->m == NO_THREAD || ev->kind == EVENT_STACK_SAMPLE)
 		return ST_OK;
-	s->last_thread = ev->m;
-	if (*seen == ev->m)
-		return ST_OK;
-	*seen = ev->m;
+	s->few_threads[(uint64_t)ev->m % STATS_FEW_THREADS] = ev->m;
 	return map_put(&s->threads, (uint64_t)ev->m, s, err);
 }
 
 static enum status feed_other(struct stats *s, const struct event *ev, struct err *err)
 {
 	switch (ev->kind) {
+	case EVENT_STATE_TRANSITION:
+		return stats_transition(s, ev, err);
 	case EVENT_SYNC:
 		new_generation(s, ev);
 		return ST_OK;
@@ -171,19 +169,18 @@ static enum status feed_other(struct stats *s, const struct event *ev, struct er
 
 enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
 {
-	struct stats_report *r = &s->report;
+	bool done = false;
+	enum status st;
 
-	r->last_ns = ev->time;
-	r->by_kind[ev->kind < N_EVENT_KINDS ? ev->kind : EVENT_BAD]++;
-	if (ev->m != s->last_thread) {
-		enum status st = note_thread(s, ev, err);
-
+	s->report.last_ns = ev->time;
+	s->by_wire[ev->wire]++;
+	if (UNLIKELY(s->few_threads[(uint64_t)ev->m % STATS_FEW_THREADS] != ev->m)) {
+		st = note_thread(s, ev, err);
 		if (st)
 			return st;
 	}
-	if (LIKELY(ev->kind == EVENT_STATE_TRANSITION))
-		return stats_transition(s, ev, err);
-	return feed_other(s, ev, err);
+	st = stats_move(s, ev, &done, err);
+	return done || st ? st : feed_other(s, ev, err);
 }
 
 static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *err)
@@ -201,8 +198,10 @@ enum status stats_finish(struct stats *s, struct err *err)
 	struct stats_report *r = &s->report;
 	enum status st = stats_settle(s, err);
 
-	for (size_t i = 0; i < N_EVENT_KINDS; i++)
-		r->n_events += r->by_kind[i];
+	for (size_t i = 0; i < sizeof(s->by_wire) / sizeof(*s->by_wire); i++) {
+		r->by_kind[i == EV_NONE ? EVENT_SYNC : event_heads[i].kind] += s->by_wire[i];
+		r->n_events += s->by_wire[i];
+	}
 	stats_go_finish(s);
 	stats_tasks_finish(s);
 	stats_ranges_finish(s);

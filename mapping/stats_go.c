@@ -118,7 +118,64 @@ APART static void end_go(struct stats *s, struct stats_go *g, int64_t now)
 	g->state = GO_UNDETERMINED;
 }
 
-enum status stats_transition(struct stats *s, const struct event *ev, struct err *err)
+/* Nearly all transitions are of a type that alone decides the states. */
+enum move {
+	MOVE_ANY, /* another transition, or none of a goroutine */
+	MOVE_ON,
+	MOVE_BLOCK,
+	MOVE_BEGIN,
+	MOVE_END,
+};
+
+static const uint8_t moves[256] = {
+	[EV_GO_START] = MOVE_ON,       [EV_GO_STOP] = MOVE_ON,
+	[EV_GO_UNBLOCK] = MOVE_ON,     [EV_GO_SYSCALL_BEGIN] = MOVE_ON,
+	[EV_GO_SYSCALL_END] = MOVE_ON, [EV_GO_SYSCALL_END_BLOCKED] = MOVE_ON,
+	[EV_GO_BLOCK] = MOVE_BLOCK,    [EV_GO_CREATE] = MOVE_BEGIN,
+	[EV_GO_DESTROY] = MOVE_END,
+};
+
+/* enter() of a state that decides by itself where the stay counts. */
+static void move_on(struct stats *s, struct stats_go *g, const struct event *ev)
+{
+	g->state = ev->to;
+	g->since = ev->time;
+	g->cut = false;
+	g->stack = NULL;
+	g->dist = s->stays[ev->to];
+}
+
+enum status stats_move(struct stats *s, const struct event *ev, bool *done, struct err *err)
+{
+	enum move move = moves[ev->wire];
+	struct stats_go *g = ev->notes;
+	enum status st;
+
+	if (move == MOVE_ANY)
+		return ST_OK;
+	if (move == MOVE_BEGIN) {
+		*done = true;
+		st = add_go(s, ev, g, err);
+		if (!st)
+			move_on(s, g, ev);
+		return st;
+	}
+	/* Else it was not seen yet. */
+	if (UNLIKELY(g->state != ev->from))
+		return ST_OK;
+	*done = true;
+	st = leave(s, g, ev->time, err);
+	if (st)
+		return st;
+	if (move == MOVE_END) {
+		end_go(s, g, ev->time);
+		return ST_OK;
+	}
+	move_on(s, g, ev);
+	return move == MOVE_BLOCK ? begin_block(s, g, ev, err) : ST_OK;
+}
+
+APART enum status stats_transition(struct stats *s, const struct event *ev, struct err *err)
 {
 	struct stats_go *g = ev->notes;
 	enum status st;

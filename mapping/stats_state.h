@@ -74,8 +74,9 @@ struct stats {
 	 */
 	struct stats_later later[STATS_LATER];
 	size_t n_later;
-	int64_t last_thread;			/* of the event before, counted already */
-	int64_t few_threads[STATS_FEW_THREADS]; /* the same by id modulo */
+	struct dist *stays[GO_SYSCALL + 1]; /* by the state that a goroutine moves on to; or NULL */
+	int64_t few_threads[STATS_FEW_THREADS]; /* counted already, by id modulo */
+	uint64_t by_wire[256];			/* events by type */
 };
 
 static inline uint64_t stats_ns(int64_t since, int64_t until)
@@ -119,6 +120,9 @@ static inline struct stats_go *stats_go_of(const struct event *ev)
 }
 
 /* stats_go.c */
+/* Account a frequent transition, and say that it is done: no other is. */
+MUST_CHECK enum status stats_move(struct stats *s, const struct event *ev, bool *done,
+				  struct err *err);
 MUST_CHECK enum status stats_transition(struct stats *s, const struct event *ev, struct err *err);
 /* The trace is over: count what is open as cut. */
 void stats_go_finish(struct stats *s);
