@@ -30,6 +30,7 @@ static enum status find_end(struct file_source *f, int64_t *end, struct err *err
 		return err->code;
 	*end = 0;
 	reader_salvage(r);
+	reader_take_notes(r, mapper_note_bytes());
 	while (!reader_next(r, &ev, &ignored))
 		*end = ev->time;
 	reader_close(r);
@@ -118,6 +119,7 @@ enum status convert_source(struct file_source *f, const char *name,
 		log_warn("%s: trace format go 1.%u is newer than go 1.%u, read as that", name,
 			 result->version, NEWEST_VERSION);
 	reader_salvage(r);
+	reader_take_notes(r, mapper_note_bytes());
 	st = pump(r, m, f, watch, result, err);
 	if (!st)
 		st = mapper_finish(m, err);

@@ -137,25 +137,16 @@ void mapper_free(struct mapper *m)
 	mem_free(m);
 }
 
-/*
- * By how much the event's time was moved on because of what the capture has before
- * its generation. Generations overlap a little, and the reader lets no time go back:
- * a capture that begins with this generation has another time for the same event.
- */
-static int64_t move_of(struct mapper *m, const struct event *ev)
+size_t mapper_note_bytes(void)
 {
-	int64_t time = ev->wire_time;
-
-	if (ev->kind != EVENT_SYNC && time <= m->generation_time)
-		time = m->generation_time + 1;
-	m->generation_time = time;
-	return ev->time - time;
+	return sizeof(struct goroutine *);
 }
 
 HOT_CALL static enum status feed_other(struct mapper *m, const struct event *ev, struct err *err)
 {
 	switch (ev->kind) {
 	case EVENT_SYNC:
+		m->generation_time = ev->wire_time;
 		return map_sync(m, ev, err);
 	case EVENT_TASK_BEGIN:
 		return map_task_begin(m, ev, err);
@@ -184,7 +175,8 @@ enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *er
 {
 	m->sum.events++;
 	m->last_time = ev->time;
-	m->moved = move_of(m, ev);
+	m->generation_time =
+		ev->wire_time > m->generation_time ? ev->wire_time : m->generation_time + 1;
 	if (LIKELY(ev->kind == EVENT_STATE_TRANSITION))
 		return map_transition(m, ev, err);
 	return feed_other(m, ev, err);

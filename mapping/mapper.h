@@ -89,6 +89,8 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 			  struct err *err);
 void mapper_free(struct mapper *m);
 
+/* What it wants noted of each goroutine: reader_take_notes(), before the first event. */
+size_t mapper_note_bytes(void);
 MUST_CHECK enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err);
 /* The capture's span says that the trace was damaged, and this of how. Copied. */
 void mapper_tell_damage(struct mapper *m, const char *why);

@@ -62,7 +62,7 @@ struct node {
 	int64_t goroutine;	   /* where it began, or NO_GOROUTINE */
 	int64_t start, end;	   /* trace ns */
 	int64_t id_time;	   /* begin as recorded, for the id */
-	int64_t moved; /* ns its begin was moved by what the capture had before: move_of() */
+	int64_t moved; /* ns its begin was moved by what the capture had before: time_moved() */
 	uint8_t span_id[SPAN_ID_BYTES], parent_id[SPAN_ID_BYTES]; /* provisional until sent */
 	struct node *island; /* itself or the nearest above that is in the application's trace */
 	struct context *context; /* the application's span that it is about, or NULL; owned */
@@ -92,6 +92,8 @@ struct node {
 	int64_t context_on;	     /* goroutine with a context_log of it, or NO_GOROUTINE */
 	int64_t id_end;		     /* of a task: its end as recorded */
 	int64_t shortest_event;	     /* no wait among the events is shorter; of a full one */
+	size_t n_waits;		     /* if heaped: so many events are waits, and come first */
+	bool heaped;		     /* those are a heap, the shortest on top: it was full once */
 	struct short_wait longest;   /* own one of the node and below; stopped == 0: none */
 	struct goroutine *residents; /* who works for it, linked by next and previous */
 	struct node *open_parent;    /* the nearest one above that is open; NULL: none */
@@ -243,7 +245,6 @@ struct mapper {
 	size_t n_held;	    /* nodes and leaves of all traces */
 	uint64_t last_serial, last_stamp, last_goroutine;
 	int64_t generation_time; /* of the last event by the generation's own correction */
-	int64_t moved;		 /* see move_of() */
 	int64_t first_time, last_time, first_id_time;
 	uint64_t report_over_ns;	  /* shorter waits are neither spans nor events */
 	struct wall_clock clock;	  /* of the current generation */
@@ -261,6 +262,16 @@ struct mapper {
 	struct metrics_state metrics;
 	struct mapper_summary sum;
 };
+
+/*
+ * By how much the last event's time was moved on because of what the capture has before
+ * its generation. Generations overlap a little, and the reader lets no time go back:
+ * a capture that begins with this generation has another time for the same event.
+ */
+static inline int64_t time_moved(const struct mapper *m)
+{
+	return m->last_time - m->generation_time;
+}
 
 /* send.c: nothing in the trace is open; frees it. */
 MUST_CHECK enum status trace_send(struct mapper *m, struct trace *t, struct err *err);

@@ -41,7 +41,7 @@ HOT struct node *slot_new(struct mapper *m, struct pool *pool, size_t bytes, str
 		n->lost_parent = NO_TASK;
 		n->goroutine = NO_GOROUTINE;
 		n->clock = m->clock;
-		n->moved = m->moved;
+		n->moved = time_moved(m);
 	}
 	return n;
 }
@@ -384,24 +384,71 @@ static int64_t block_of(const struct pending *p)
 	return p->wait.ready - p->wait.stopped;
 }
 
-/*
- * In a full span the shortest wait makes room; logs come first, first come. The
- * shortest there was is remembered: most waits need not be compared with all.
- */
-static struct pending *event_slot(struct node *n, const struct pending *p)
+/* Does it tell less? Of equal waits the first ones stay. */
+static bool tells_less(const struct pending *a, const struct pending *b)
 {
-	struct pending *least = NULL;
+	return block_of(a) != block_of(b) ? block_of(a) < block_of(b) : a->time > b->time;
+}
+
+/* Down from i until none below tells less. */
+static void sift_event(struct node *n, size_t i)
+{
+	struct pending moved = n->events[i];
+
+	for (size_t least = 2 * i + 1; least < n->n_waits; least = 2 * i + 1) {
+		if (least + 1 < n->n_waits && tells_less(&n->events[least + 1], &n->events[least]))
+			least++;
+		if (!tells_less(&n->events[least], &moved))
+			break;
+		n->events[i] = n->events[least];
+		i = least;
+	}
+	n->events[i] = moved;
+}
+
+/* The span is full: its waits become a heap, the shortest on top, with the logs behind it. */
+COLD static void heap_events(struct node *n)
+{
+	n->heaped = true;
+	n->n_waits = 0;
+	for (size_t i = 0; i < n->n_events; i++) {
+		struct pending e = n->events[i];
+
+		if (e.message)
+			continue;
+		n->events[i] = n->events[n->n_waits];
+		n->events[n->n_waits++] = e;
+	}
+	for (size_t i = n->n_waits / 2; i > 0; i--)
+		sift_event(n, i - 1);
+}
+
+/*
+ * In a full span the shortest wait makes room; logs come first, first come. They are
+ * sorted by time when they are sent. False: all there are tell more.
+ */
+static bool replace_event(struct mapper *m, struct node *n, const struct pending *p)
+{
+	size_t at = 0;
 
 	if (!p->message && block_of(p) <= n->shortest_event)
-		return NULL;
-	for (size_t i = 0; i < n->n_events; i++) {
-		struct pending *e = &n->events[i];
-
-		if (!e->message && (!least || block_of(e) < block_of(least)))
-			least = e;
+		return false;
+	if (!n->heaped)
+		heap_events(n);
+	if (!n->n_waits || (!p->message && block_of(p) <= block_of(&n->events[0]))) {
+		n->shortest_event = n->n_waits ? block_of(&n->events[0]) : INT64_MAX;
+		return false;
 	}
-	n->shortest_event = least ? block_of(least) : INT64_MAX;
-	return least && (p->message || block_of(p) > block_of(least)) ? least : NULL;
+	pending_release(m, &n->events[0]);
+	if (p->message) {
+		at = --n->n_waits;
+		n->events[0] = n->events[at];
+	}
+	n->events[at] = *p;
+	if (n->n_waits)
+		sift_event(n, 0);
+	n->shortest_event = n->n_waits ? block_of(&n->events[0]) : INT64_MAX;
+	return true;
 }
 
 /* Most spans have one or two, from a pool; then twice as many as there were. */
@@ -429,21 +476,14 @@ static enum status more_events(struct mapper *m, struct node *n, struct err *err
 
 enum status node_add_event(struct mapper *m, struct node *n, struct pending *p, struct err *err)
 {
-	struct pending *slot;
 	enum status st;
 
 	n = kept(n);
 	if (n->n_events >= m->opt.events_per_span) {
 		n->dropped_events++;
 		m->sum.dropped_events++;
-		slot = event_slot(n, p);
-		if (!slot) {
+		if (!replace_event(m, n, p))
 			pending_release(m, p);
-			return ST_OK;
-		}
-		/* They are sorted by time when they are sent. */
-		pending_release(m, slot);
-		*slot = *p;
 		return ST_OK;
 	}
 	st = n->n_events < n->cap_events ? ST_OK : more_events(m, n, err);

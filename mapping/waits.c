@@ -308,29 +308,57 @@ HOT enum status other(struct mapper *m, struct goroutine *g, const struct event 
 	return wait_end(m, g, ev->time, false, err);
 }
 
+/* What most transitions are to a goroutine, by the type of the event alone. */
+enum turn { TURN_OTHER, TURN_STOPS, TURN_RUNS };
+
+static const uint8_t turns[256] = {
+	[EV_GO_START] = TURN_RUNS,
+	[EV_GO_BLOCK] = TURN_STOPS,
+	[EV_GO_SYSCALL_BEGIN] = TURN_STOPS,
+	[EV_GO_SYSCALL_END] = TURN_RUNS,
+};
+
+/* It has no note yet: it may be known from something else that it did. */
+COLD static enum status note_goroutine(struct mapper *m, int64_t id, struct goroutine **note,
+				       struct err *err)
+{
+	return goroutine_get(m, id, note, err);
+}
+
 enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
 {
-	struct goroutine *g;
+	struct goroutine **note = ev->notes, *g;
+	enum turn turn = turns[ev->wire];
 
 	if (ev->resource != RESOURCE_GOROUTINE)
 		return ST_OK;
-	g = goroutine_find(m, ev->id);
-	if (UNLIKELY(!g))
-		g = goroutine_new(m, ev->id, err);
-	if (UNLIKELY(!g))
-		return err->code;
+	if (UNLIKELY(!*note)) {
+		enum status st = note_goroutine(m, ev->id, note, err);
+
+		if (st)
+			return st;
+	}
+	g = *note;
 	if (UNLIKELY(m->opt.metrics))
 		metrics_transition(m, g, ev);
-	if (ev->to == GO_NOT_EXIST)
-		return gone(m, ev, g, err);
-	if (ev->from == GO_UNDETERMINED) {
-		first_seen(m, g, ev->to);
-		return ST_OK;
+	if (turn == TURN_OTHER) {
+		if (ev->to == GO_NOT_EXIST) {
+			*note = NULL;
+			return gone(m, ev, g, err);
+		}
+		if (ev->from == GO_UNDETERMINED) {
+			first_seen(m, g, ev->to);
+			return ST_OK;
+		}
+		/* A status event repeats what is known: no change. */
+		if (ev->from == ev->to)
+			return ST_OK;
+		if (ev->to == GO_RUNNING)
+			turn = TURN_RUNS;
+		else if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
+			turn = TURN_STOPS;
+		else
+			return other(m, g, ev, err);
 	}
-	/* A status event repeats what is known: no change. */
-	if (ev->from == ev->to)
-		return ST_OK;
-	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
-		return stops(m, g, ev, err);
-	return ev->to == GO_RUNNING ? runs(m, g, ev, err) : other(m, g, ev, err);
+	return turn == TURN_RUNS ? runs(m, g, ev, err) : stops(m, g, ev, err);
 }

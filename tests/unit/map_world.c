@@ -28,9 +28,44 @@ void map_world_init(struct map_world *w)
 	};
 }
 
+/* Not of base/: its allocations are not those that tests let fail. */
+struct map_note {
+	struct map_note *next;
+	int64_t id;
+	void *bytes;
+};
+
+/* As the reader does: zeroed, from the goroutine's first event to its end. */
+static struct map_note **note_of(struct map_world *w, int64_t id)
+{
+	struct map_note **at = &w->notes;
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	if (!*at) {
+		*at = calloc(1, sizeof(**at));
+		ck_assert_ptr_nonnull(*at);
+		(*at)->id = id;
+		(*at)->bytes = calloc(1, mapper_note_bytes());
+		ck_assert_ptr_nonnull((*at)->bytes);
+	}
+	return at;
+}
+
+static void forget_note(struct map_note **at)
+{
+	struct map_note *note = *at;
+
+	*at = note->next;
+	free(note->bytes);
+	free(note);
+}
+
 void map_world_release(struct map_world *w)
 {
 	mapper_free(w->mapper);
+	while (w->notes)
+		forget_note(&w->notes);
 	records_release(&w->records);
 	for (size_t g = 0; g < WORLD_GENERATIONS; g++) {
 		tables_release(&w->gens[g].tables);
@@ -105,11 +140,19 @@ void map_world_tables(struct map_world *w)
 
 enum status map_world_feed(struct map_world *w, struct event ev)
 {
+	bool go = ev.kind == EVENT_STATE_TRANSITION && ev.resource == RESOURCE_GOROUTINE;
+	enum status st;
+
+	if (go)
+		ev.notes = (*note_of(w, ev.id))->bytes;
 	ev.time = w->now;
 	ev.wire_time = w->now - w->wire_late;
 	if (ev.kind != EVENT_SYNC)
 		ev.tables = &w->gens[w->gen - 1].tables;
-	return mapper_feed(w->mapper, &ev, &w->err);
+	st = mapper_feed(w->mapper, &ev, &w->err);
+	if (go && ev.to == GO_NOT_EXIST)
+		forget_note(note_of(w, ev.id));
+	return st;
 }
 
 enum status map_world_sync(struct map_world *w, bool has_clock)

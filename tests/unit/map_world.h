@@ -34,6 +34,8 @@
 #define WORLD_TEXTS 100000
 #define WORLD_GENERATIONS 4
 
+struct map_note;
+
 struct map_world {
 	struct mapper_options opt;
 	struct mapper *mapper;
@@ -52,6 +54,7 @@ struct map_world {
 	} gens[WORLD_GENERATIONS];
 	size_t gen; /* the current one, counted from 1 */
 	struct clock_snapshot clock;
+	struct map_note *notes; /* of the goroutines, as the reader keeps them */
 };
 
 void map_world_init(struct map_world *w);

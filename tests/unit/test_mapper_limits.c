@@ -1,5 +1,6 @@
 /* Limits of a trace and of a span, what is left out, and the summary's numbers. */
 #include "base/limits.h"
+#include "tests/support/support.h"
 #include "tests/unit/map_world.h"
 #include "tests/unit/suites.h"
 
@@ -208,6 +209,75 @@ START_TEST(events_per_span)
 }
 END_TEST
 
+#define STEPS 300
+
+/* Of those kept, the one that has to go for another: the shortest, of equals the last; or -1. */
+static int least_of(const int *kept, int n, const int *length)
+{
+	int least = -1;
+
+	for (int i = 0; i < n; i++)
+		if (length[kept[i]] &&
+		    (least < 0 || length[kept[i]] < length[kept[least]] ||
+		     (length[kept[i]] == length[kept[least]] && kept[i] > kept[least])))
+			least = i;
+	return least;
+}
+
+/* Waits and logs in any order, against the plain rule. */
+START_TEST(events_per_span_at_random)
+{
+	int length[STEPS], kept[STEPS], n = 0, max = 1 + _i % 14, lost = 0;
+	uint64_t state = 77 + (uint64_t)_i;
+	struct buf script, want;
+	struct map_row row = { .name = "at random" };
+
+	buf_init(&script, 1 << 20);
+	buf_init(&want, 1 << 20);
+	buf_printf(&script, "set events_per_span %d; 1 g1 task 1 a;", max);
+	for (int i = 0; i < STEPS; i++) {
+		int at = 100 * (i + 1), least, place = n;
+
+		length[i] = next_random(&state) % 40 ? 5 + (int)(next_random(&state) % 30) : 0;
+		if (length[i])
+			buf_printf(&script, "%d g1 block s; %d - wakes g1; %d g1 runs;", at,
+				   at + length[i], at + length[i]);
+		else
+			buf_printf(&script, "%d g1 log 1 c m;", at);
+		if (n == max) {
+			lost++;
+			least = least_of(kept, n, length);
+			if (least < 0 || (length[i] && length[i] <= length[kept[least]]))
+				continue;
+			place = least;
+		} else {
+			n++;
+		}
+		kept[place] = i;
+	}
+	buf_printf(&script, "%d g1 end 1", 100 * (STEPS + 1));
+	buf_printf(&want, "T a 1-%d t=1 g=1 lost_events=%d", 100 * (STEPS + 1), lost);
+	for (int i = 0; i < STEPS; i++) {
+		for (int k = 0; k < n; k++) {
+			if (kept[k] != i)
+				continue;
+			if (length[i])
+				buf_printf(&want, " *s@%d(g=1,b=%d,r=0)", 100 * (i + 1), length[i]);
+			else
+				buf_printf(&want, " *c@%d(msg=m)", 100 * (i + 1));
+		}
+	}
+	buf_str(&want, "\n");
+	buf_u8(&want, 0);
+	buf_u8(&script, 0);
+	row.script = (const char *)script.ptr;
+	row.text = (const char *)want.ptr;
+	map_row_check(&row);
+	buf_release(&script);
+	buf_release(&want);
+}
+END_TEST
+
 static struct mapper_summary summary_of(const char *script)
 {
 	struct mapper_summary sum;
@@ -344,6 +414,7 @@ Suite *mapper_limits_suite(void)
 	tcase_add_loop_test(c, spans_per_trace, 0, N_SPANS);
 	tcase_add_test(c, open_traces_share);
 	tcase_add_loop_test(c, events_per_span, 0, N_EVENTS);
+	tcase_add_loop_test(c, events_per_span_at_random, 0, 42);
 	tcase_add_loop_test(c, the_summary_counts_what_was_sent, 0, N_SUMS);
 	tcase_add_test(c, the_slowest_task_and_why);
 	suite_add_tcase(s, c);

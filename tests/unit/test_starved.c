@@ -131,6 +131,8 @@ static enum status convert(struct byte_source source, struct err *err)
 
 	mapper_options_default(&o);
 	m = r ? mapper_new(&o, (struct span_sink){ .emit = take_span, .arg = &n }, err) : NULL;
+	if (m)
+		reader_take_notes(r, mapper_note_bytes());
 	while (m && !st) {
 		st = reader_next(r, &ev, err);
 		if (!st)

@@ -379,6 +379,47 @@ START_TEST(names_over_the_maximum_share_a_row)
 }
 END_TEST
 
+/* A goroutine that is first seen in the middle of things, whatever it is that it does then. */
+START_TEST(first_seen_by_any_event)
+{
+	static const struct {
+		uint8_t wire, from, to;
+	} rows[] = {
+		{ EV_GO_START, GO_RUNNABLE, GO_RUNNING },
+		{ EV_GO_STOP, GO_RUNNING, GO_RUNNABLE },
+		{ EV_GO_BLOCK, GO_RUNNING, GO_WAITING },
+		{ EV_GO_UNBLOCK, GO_WAITING, GO_RUNNABLE },
+		{ EV_GO_SYSCALL_BEGIN, GO_RUNNING, GO_SYSCALL },
+		{ EV_GO_SYSCALL_END, GO_SYSCALL, GO_RUNNING },
+		{ EV_GO_SYSCALL_END_BLOCKED, GO_SYSCALL, GO_RUNNABLE },
+		{ EV_GO_DESTROY, GO_RUNNING, GO_NOT_EXIST },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t want[GO_SYSCALL + 1] = { 0 };
+		const struct stats_report *r;
+		struct world w;
+
+		world_init(&w);
+		world_go_wire(&w, 1040, 7, rows[i].wire, rows[i].from, rows[i].to, S_SYNC, 1);
+		/* It may have been in another state than the event says: that one counts. */
+		world_go_wire(&w, 1100, 7, EV_GO_START, GO_RUNNABLE, GO_RUNNING, 0, 0);
+		w.now = 1130;
+		world_sync(&w);
+		r = world_finish(&w);
+		ck_assert_uint_eq(r->goroutines_seen, rows[i].to == GO_NOT_EXIST ? 2 : 1);
+		ck_assert_uint_eq(r->goroutines_alive, 1);
+		want[rows[i].from] += 40;
+		want[rows[i].to == GO_NOT_EXIST ? GO_RUNNABLE : rows[i].to] +=
+			rows[i].to == GO_NOT_EXIST ? 100 : 60;
+		want[GO_RUNNING] += 30;
+		for (size_t k = GO_RUNNABLE; k <= GO_SYSCALL; k++)
+			ck_assert_uint_eq(r->state_ns[k], want[k]);
+		world_release(&w);
+	}
+}
+END_TEST
+
 /* One of everything; the status of the first step that fails. */
 static enum status torture(struct world *w, struct stats *s, void *notes, struct err *err)
 {
@@ -460,6 +501,7 @@ Suite *stats_suite(void)
 	TCase *tc = tcase_create("stats");
 
 	tcase_add_test(tc, blocks_by_reason);
+	tcase_add_test(tc, first_seen_by_any_event);
 	tcase_add_test(tc, a_restated_state_goes_on);
 	tcase_add_test(tc, system_calls);
 	tcase_add_test(tc, a_coroutine_switch_is_a_block_and_no_latency);
