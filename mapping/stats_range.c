@@ -35,21 +35,33 @@ static enum status step(struct stats *s, struct stats_range *range, struct dist 
 	}
 }
 
-static enum status sweep(struct stats *s, const struct event *ev, struct err *err)
+APART static enum status find_proc(struct stats *s, int64_t id, struct err *err)
 {
-	struct stats_proc *p = map_get(&s->procs, (uint64_t)ev->id);
+	struct stats_proc *p = map_get(&s->procs, (uint64_t)id);
+	enum status st = ST_OK;
 
 	if (!p) {
-		enum status st;
-
 		p = pool_get(&s->proc_pool, err);
 		if (!p)
 			return err->code;
-		st = map_put(&s->procs, (uint64_t)ev->id, p, err);
+		p->id = id;
+		st = map_put(&s->procs, (uint64_t)id, p, err);
+	}
+	if (!st)
+		s->last_proc = p;
+	return st;
+}
+
+/* A proc sweeps one span after the other: it is the same one most of the time. */
+static enum status sweep(struct stats *s, const struct event *ev, struct err *err)
+{
+	if (UNLIKELY(!s->last_proc || s->last_proc->id != ev->id)) {
+		enum status st = find_proc(s, ev->id, err);
+
 		if (st)
 			return st;
 	}
-	return step(s, &p->sweep, &s->report.sweep, ev, err);
+	return step(s, &s->last_proc->sweep, &s->report.sweep, ev, err);
 }
 
 static enum status stop_the_world(struct stats *s, struct stats_go *g, const struct event *ev,

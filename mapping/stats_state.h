@@ -48,6 +48,7 @@ struct stats_go {
 };
 
 struct stats_proc {
+	int64_t id;
 	struct stats_range sweep;
 };
 
@@ -66,6 +67,7 @@ struct stats {
 	struct stats_go **alive; /* all goroutines, in no order; the reader's */
 	size_t n_alive, cap_alive;
 	struct map tasks, procs, threads;
+	struct stats_proc *last_proc; /* that swept; or NULL */
 	struct pool task_pool, region_pool, proc_pool;
 	struct stats_range gc;
 	/*

@@ -125,8 +125,9 @@ HOT const uint8_t *stream_number(const uint8_t *p, uint64_t *out)
 		/* Three or four bytes: which of them is hard to foretell, so without a branch. */
 		uint32_t fourth = word >> 23 & 1;
 
-		*out = (word & 0x7fu) | (word >> 1 & 0x3f80u) | (word >> 2 & 0x1fc000u) |
-		       (word >> 3 & 0xfe00000u & -fourth);
+		word &= 0x7f7f7fu | (0x7f000000u & -fourth);
+		word = (word & 0x007f007fu) | (word & 0x7f007f00u) >> 1;
+		*out = (word & 0x3fffu) | word >> 16 << 14;
 		return p + 3 + fourth;
 	}
 	n = stream_long_number(p);
