@@ -69,17 +69,6 @@ const struct stats_report *stats_report(const struct stats *s)
 	return &s->report;
 }
 
-/* Of what a failure leaves out, nothing is counted. */
-APART enum status stats_settle(struct stats *s, struct err *err)
-{
-	enum status st = ST_OK;
-
-	for (size_t i = 0; !st && i < s->n_later; i++)
-		st = dist_add(s->later[i].dist, s->later[i].ns, err);
-	s->n_later = 0;
-	return st;
-}
-
 APART enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,
 				struct slice (*text)(const struct event *), struct stats_row **out,
 				struct err *err)
@@ -196,7 +185,7 @@ static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *
 enum status stats_finish(struct stats *s, struct err *err)
 {
 	struct stats_report *r = &s->report;
-	enum status st = stats_settle(s, err);
+	enum status st;
 
 	for (size_t i = 0; i < sizeof(s->by_wire) / sizeof(*s->by_wire); i++) {
 		r->by_kind[i == EV_NONE ? EVENT_SYNC : event_heads[i].kind] += s->by_wire[i];
@@ -209,8 +198,7 @@ enum status stats_finish(struct stats *s, struct err *err)
 	r->n_stacks = s->stacks.by_text.n;
 	r->n_top = stats_stacks_top(&s->stacks, r->top, STATS_TOP_STACKS);
 	r->other_stacks = &s->stacks.rest;
-	if (!st)
-		st = sum_rows(&r->blocks, &r->all_blocks, err);
+	st = sum_rows(&r->blocks, &r->all_blocks, err);
 	if (!st)
 		st = sum_rows(&r->stw, &r->all_stw, err);
 	if (!st)

@@ -58,7 +58,7 @@ static enum status leave(struct stats *s, struct stats_go *g, int64_t now, struc
 		if (ns > at->max_ns)
 			at->max_ns = ns;
 	}
-	return stats_add(s, g->dist, ns, err);
+	return dist_add(g->dist, ns, err);
 }
 
 static struct slice reason_of(const struct event *ev)

@@ -27,7 +27,7 @@ static enum status step(struct stats *s, struct stats_range *range, struct dist 
 		return ST_OK;
 	default:
 		if (range->edge == EDGE_WHOLE) {
-			st = stats_add(s, d, stats_ns(range->since, ev->time), err);
+			st = dist_add(d, stats_ns(range->since, ev->time), err);
 			range->edge = EDGE_CLOSED;
 		}
 		cut_range(range, d, ev->time);

@@ -53,13 +53,6 @@ struct stats_proc {
 };
 
 #define STATS_FEW_THREADS 256u
-#define STATS_LATER 256u
-
-/* An interval that a distribution has yet to take in. */
-struct stats_later {
-	struct dist *dist;
-	uint64_t ns;
-};
 
 struct stats {
 	struct stats_report report;
@@ -70,12 +63,6 @@ struct stats {
 	struct stats_proc *last_proc; /* that swept; or NULL */
 	struct pool task_pool, region_pool, proc_pool;
 	struct stats_range gc;
-	/*
-	 * Distributions are scattered in memory: many additions in a row wait for it at the
-	 * same time, one for each event would wait alone.
-	 */
-	struct stats_later later[STATS_LATER];
-	size_t n_later;
 	struct dist *stays[GO_SYSCALL + 1]; /* by the state that a goroutine moves on to; or NULL */
 	int64_t few_threads[STATS_FEW_THREADS]; /* counted already, by id modulo */
 	uint64_t by_wire[256];			/* events by type */
@@ -84,16 +71,6 @@ struct stats {
 static inline uint64_t stats_ns(int64_t since, int64_t until)
 {
 	return (uint64_t)until - (uint64_t)since;
-}
-
-MUST_CHECK enum status stats_settle(struct stats *s, struct err *err);
-
-/* dist_add(), now or soon. */
-MUST_CHECK static inline enum status stats_add(struct stats *s, struct dist *d, uint64_t ns,
-					       struct err *err)
-{
-	s->later[s->n_later++] = (struct stats_later){ d, ns };
-	return LIKELY(s->n_later < STATS_LATER) ? ST_OK : stats_settle(s, err);
 }
 
 enum status stats_far_row(struct stats_rows *t, const struct event *ev, uint64_t id,

@@ -35,7 +35,7 @@ enum status stats_task_end(struct stats *s, const struct event *ev, struct err *
 		s->report.unmatched_task_ends++;
 		return ST_OK;
 	}
-	st = stats_add(s, &t->row->dist, stats_ns(t->since, ev->time), err);
+	st = dist_add(&t->row->dist, stats_ns(t->since, ev->time), err);
 	pool_put(&s->task_pool, t);
 	return st;
 }
@@ -87,7 +87,7 @@ enum status stats_region_end(struct stats *s, const struct event *ev, struct err
 		return st;
 	}
 	g->regions = region->outer;
-	st = stats_add(s, &region->row->dist, stats_ns(region->since, ev->time), err);
+	st = dist_add(&region->row->dist, stats_ns(region->since, ev->time), err);
 	pool_put(&s->region_pool, region);
 	return st;
 }
