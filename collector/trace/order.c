@@ -429,8 +429,6 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, str
 
 enum advance order_advance(struct order *o, struct stream *s, struct err *err)
 {
-	if (UNLIKELY(!s->state))
-		return advance_stranger(o, s, err);
 	/*
 	 * Nearly all events are of these types: their rules become a part of the loop, without
 	 * a call, and each of their ids is a comparison.
@@ -443,10 +441,11 @@ enum advance order_advance(struct order *o, struct stream *s, struct err *err)
 #undef WAY
 	case WAY_OTHER:
 		return advance_by(stream_type(s), o, s, err);
+	case WAY_STRANGER:
+		return advance_stranger(o, s, err);
 	case WAY_NONE:
-		break;
+		return NO_EVENT;
 	}
-	/* stream_next() lets none of those pass. */
 	__builtin_unreachable();
 }
 

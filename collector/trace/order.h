@@ -18,6 +18,7 @@
 struct order;
 
 enum advance {
+	NO_EVENT, /* of STREAM_OF_NONE */
 	ADVANCED, /* order_event() is the public event now */
 	NAMELESS, /* so it is, and names a string or stack that is not there (section 3.3) */
 	EXPANDED, /* it means several: order_extra() has them */

@@ -30,10 +30,11 @@ struct reader {
 	uint64_t n_syncs, n_generations;
 	/*
 	 * The frontier's first stream, and the time up to which it stays that and no
-	 * sample comes before it. NULL: something else may come first.
+	 * sample comes before it. &none: something else may come first.
 	 */
 	struct stream *top;
 	int64_t limit;
+	struct stream none;
 	struct event *pending; /* events of the last advance not yet handed out */
 	unsigned int n_pending;
 	enum phase phase;
@@ -105,6 +106,8 @@ struct reader *reader_open(struct byte_source source, struct err *err)
 	}
 	feed_init(&r->feed, source);
 	generation_init(&r->gen);
+	r->none = (struct stream)STREAM_OF_NONE;
+	r->top = &r->none;
 	r->order = order_new();
 	if (!r->order) {
 		err_nomem(err, "the reader");
@@ -153,7 +156,7 @@ COLD static enum status fail(struct reader *r, const struct err *err)
 {
 	r->phase = FAILED;
 	r->failure = *err;
-	r->top = NULL;
+	r->top = &r->none;
 	return err->code;
 }
 
@@ -305,13 +308,13 @@ HOT void choose_first(struct reader *r)
 	r->limit = frontier_limit(&r->frontier);
 	if (r->sample_time < r->limit)
 		r->limit = r->sample_time;
-	r->top = LIKELY(first->time <= r->limit) ? first->item : NULL;
+	r->top = LIKELY(first->time <= r->limit) ? first->item : &r->none;
 }
 
 /* Something changed that r->top and r->limit follow from. */
 static void choose_top(struct reader *r)
 {
-	r->top = NULL;
+	r->top = &r->none;
 	if (r->frontier.n && !r->n_pending)
 		choose_first(r);
 }
@@ -437,11 +440,11 @@ APART static enum status next_of_any(struct reader *r, const struct event **ev, 
 	return st;
 }
 
-/* The earliest event was not simply taken. */
-COLD static enum status next_otherwise(struct reader *r, enum advance a, const struct event **ev,
-				       struct err *err)
+/* The earliest event was not simply taken, or there is none. */
+APART static enum status next_otherwise(struct reader *r, enum advance a, const struct event **ev,
+					struct err *err)
 {
-	for (;;) {
+	while (a != NO_EVENT) {
 		struct event *e = order_event(r->order);
 		enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
 
@@ -450,10 +453,9 @@ COLD static enum status next_otherwise(struct reader *r, enum advance a, const s
 		if (e)
 			return hand_out(r, e, ev, err);
 		/* A thread of a generation that was cut is at its end: on to the others. */
-		if (!r->top)
-			return next_of_any(r, ev, err);
 		a = order_advance(r->order, r->top, err);
 	}
+	return next_of_any(r, ev, err);
 }
 
 FLAT enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
@@ -462,8 +464,6 @@ FLAT enum status reader_next(struct reader *r, const struct event **ev, struct e
 	enum advance a;
 	enum status st;
 
-	if (UNLIKELY(!s))
-		return next_of_any(r, ev, err);
 	a = order_advance(r->order, s, err);
 	if (UNLIKELY(a != ADVANCED))
 		return next_otherwise(r, a, ev, err);

@@ -28,8 +28,11 @@ void stream_init(struct stream *s, const struct generation *gen, const uint8_t *
 		.risk = bytes,
 		.end = bytes,
 		.safe_end = bytes,
-		/* A time below 2^62 and such a delta never overflow. */
-		.max_ticks = gen->shift >= 0 ? (uint64_t)1 << 48 : 0,
+		/*
+		 * A time below 2^62 and such a delta never overflow. What belongs to no
+		 * thread never goes the fast way: each event of it is a stranger's.
+		 */
+		.max_ticks = gen->shift >= 0 && thread->m != NO_THREAD ? (uint64_t)1 << 48 : 0,
 		.shift = gen->shift >= 0 ? (uint32_t)gen->shift : 0,
 		.next_batch = thread->first,
 		.m = thread->m,
@@ -183,7 +186,7 @@ APART enum status stream_next_slowly(struct stream *s, struct err *err)
 	if (!generation_ns(s->gen, dt, &ns) || __builtin_add_overflow(s->time, ns, &time))
 		return err_set(err, ST_FORMAT, (size_t)(start - s->bytes),
 			       "thread %" PRId64 ": time of an event is out of range", s->m);
-	s->way = stream_ways[*start];
+	s->way = s->state ? stream_ways[*start] : WAY_STRANGER;
 	s->time = time;
 	s->start = start;
 	s->at = at;

@@ -37,8 +37,9 @@ struct order_m; /* the ordering's state of the thread */
 
 #define WAY(type) WAY_##type,
 enum way {
-	WAY_NONE,  /* not legal in a thread's events */
-	WAY_OTHER, /* by the table of rules */
+	WAY_NONE, /* no event: a type that is not legal in a thread's events, or STREAM_OF_NONE */
+	WAY_STRANGER, /* the ordering has to see first whose it is */
+	WAY_OTHER,    /* by the table of rules */
 	FREQUENT_TYPES(WAY)
 };
 #undef WAY
@@ -54,7 +55,7 @@ struct stream {
 	uint32_t shift;
 	uint32_t next_batch;   /* or NO_BATCH */
 	uint8_t way;	       /* enum way of the next event */
-	struct order_m *state; /* filled in by the ordering, NULL at first */
+	struct order_m *state; /* the ordering's own; NULL until it knows the thread */
 	int64_t m;
 	const uint8_t *start; /* of the next event: its type */
 	const uint8_t *risk;  /* here a number of ten bytes may begin, or the batch ends */
@@ -62,6 +63,12 @@ struct stream {
 	const uint8_t *bytes; /* the window */
 	const struct generation *gen;
 };
+
+/* What stands for a stream where there is none. */
+#define STREAM_OF_NONE                                                                             \
+	{                                                                                          \
+		.way = WAY_NONE                                                                    \
+	}
 
 /*
  * Start before the first event; call stream_next() to have one. FEED_SLACK bytes behind
