@@ -127,32 +127,34 @@ APART static enum status note_thread(struct stats *s, const struct event *ev, st
 	return map_put(&s->threads, (uint64_t)ev->m, s, err);
 }
 
+/* By the type: what it is about besides is asked where there may be several. */
 static enum status feed_other(struct stats *s, const struct event *ev, struct err *err)
 {
-	switch (ev->kind) {
-	case EVENT_STATE_TRANSITION:
-		return stats_transition(s, ev, err);
-	case EVENT_SYNC:
+	switch (ev->wire) {
+	case EV_NONE:
 		new_generation(s, ev);
 		return ST_OK;
-	case EVENT_METRIC:
-		if (ev->wire == EV_PROCS_CHANGE)
-			s->report.gomaxprocs = ev->args[0];
+	case EV_PROCS_CHANGE:
+		s->report.gomaxprocs = ev->args[0];
 		return ST_OK;
-	case EVENT_RANGE_BEGIN:
-	case EVENT_RANGE_ACTIVE:
-	case EVENT_RANGE_END:
-		return stats_range(s, ev, err);
-	case EVENT_TASK_BEGIN:
+	case EV_HEAP_ALLOC:
+	case EV_USER_LOG:
+		return ST_OK;
+	case EV_GC_SWEEP_BEGIN:
+		return stats_sweep_begin(s, ev, err);
+	case EV_GC_SWEEP_END:
+		return stats_sweep_end(s, ev, err);
+	case EV_USER_TASK_BEGIN:
 		return stats_task_begin(s, ev, err);
-	case EVENT_TASK_END:
+	case EV_USER_TASK_END:
 		return stats_task_end(s, ev, err);
-	case EVENT_REGION_BEGIN:
+	case EV_USER_REGION_BEGIN:
 		return stats_region_begin(s, ev, err);
-	case EVENT_REGION_END:
+	case EV_USER_REGION_END:
 		return stats_region_end(s, ev, err);
 	default:
-		return ST_OK;
+		return ev->kind == EVENT_STATE_TRANSITION ? stats_transition(s, ev, err)
+							  : stats_range(s, ev, err);
 	}
 }
 

@@ -9,16 +9,31 @@ static void cut_range(struct stats_range *range, struct dist *d, int64_t now)
 	range->edge = EDGE_CLOSED;
 }
 
+static void begin(struct stats_range *range, struct dist *d, int64_t now)
+{
+	cut_range(range, d, now); /* no reader begins one twice */
+	*range = (struct stats_range){ now, EDGE_WHOLE };
+}
+
+static enum status end(struct stats_range *range, struct dist *d, int64_t now, struct err *err)
+{
+	enum status st = ST_OK;
+
+	if (range->edge == EDGE_WHOLE) {
+		st = dist_add(d, stats_ns(range->since, now), err);
+		range->edge = EDGE_CLOSED;
+	}
+	cut_range(range, d, now);
+	return st;
+}
+
 /* One step of a range whose intervals go to `d`. */
 static enum status step(struct stats *s, struct stats_range *range, struct dist *d,
 			const struct event *ev, struct err *err)
 {
-	enum status st = ST_OK;
-
 	switch (ev->kind) {
 	case EVENT_RANGE_BEGIN:
-		cut_range(range, d, ev->time); /* no reader begins one twice */
-		*range = (struct stats_range){ ev->time, EDGE_WHOLE };
+		begin(range, d, ev->time);
 		return ST_OK;
 	case EVENT_RANGE_ACTIVE:
 		/* In later generations it repeats what is known. */
@@ -26,12 +41,7 @@ static enum status step(struct stats *s, struct stats_range *range, struct dist 
 			*range = (struct stats_range){ s->report.first_ns, EDGE_CUT };
 		return ST_OK;
 	default:
-		if (range->edge == EDGE_WHOLE) {
-			st = dist_add(d, stats_ns(range->since, ev->time), err);
-			range->edge = EDGE_CLOSED;
-		}
-		cut_range(range, d, ev->time);
-		return st;
+		return end(range, d, ev->time, err);
 	}
 }
 
@@ -53,15 +63,32 @@ APART static enum status find_proc(struct stats *s, int64_t id, struct err *err)
 }
 
 /* A proc sweeps one span after the other: it is the same one most of the time. */
-static enum status sweep(struct stats *s, const struct event *ev, struct err *err)
+static enum status sweeper(struct stats *s, int64_t id, struct err *err)
 {
-	if (UNLIKELY(!s->last_proc || s->last_proc->id != ev->id)) {
-		enum status st = find_proc(s, ev->id, err);
+	return LIKELY(s->last_proc && s->last_proc->id == id) ? ST_OK : find_proc(s, id, err);
+}
 
-		if (st)
-			return st;
-	}
-	return step(s, &s->last_proc->sweep, &s->report.sweep, ev, err);
+enum status stats_sweep_begin(struct stats *s, const struct event *ev, struct err *err)
+{
+	enum status st = sweeper(s, ev->id, err);
+
+	if (!st)
+		begin(&s->last_proc->sweep, &s->report.sweep, ev->time);
+	return st;
+}
+
+enum status stats_sweep_end(struct stats *s, const struct event *ev, struct err *err)
+{
+	enum status st = sweeper(s, ev->id, err);
+
+	return st ? st : end(&s->last_proc->sweep, &s->report.sweep, ev->time, err);
+}
+
+static enum status sweep_active(struct stats *s, const struct event *ev, struct err *err)
+{
+	enum status st = sweeper(s, ev->id, err);
+
+	return st ? st : step(s, &s->last_proc->sweep, &s->report.sweep, ev, err);
 }
 
 static enum status stop_the_world(struct stats *s, struct stats_go *g, const struct event *ev,
@@ -80,7 +107,7 @@ static enum status stop_the_world(struct stats *s, struct stats_go *g, const str
 	return g->stw_kind ? step(s, &g->stw, &g->stw_kind->dist, ev, err) : ST_OK;
 }
 
-enum status stats_range(struct stats *s, const struct event *ev, struct err *err)
+APART enum status stats_range(struct stats *s, const struct event *ev, struct err *err)
 {
 	struct stats_go *g;
 
@@ -90,9 +117,7 @@ enum status stats_range(struct stats *s, const struct event *ev, struct err *err
 	case EV_GC_END:
 		return step(s, &s->gc, &s->report.gc_mark, ev, err);
 	case EV_GC_SWEEP_ACTIVE:
-	case EV_GC_SWEEP_BEGIN:
-	case EV_GC_SWEEP_END:
-		return sweep(s, ev, err);
+		return sweep_active(s, ev, err);
 	case EV_GC_MARK_ASSIST_ACTIVE:
 	case EV_GC_MARK_ASSIST_BEGIN:
 	case EV_GC_MARK_ASSIST_END:

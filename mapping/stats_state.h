@@ -116,6 +116,9 @@ void stats_regions_cut(struct stats *s, struct stats_go *g, int64_t now);
 void stats_tasks_finish(struct stats *s);
 
 /* stats_range.c */
+/* Sweeping, of which there is much; all else of ranges. */
+MUST_CHECK enum status stats_sweep_begin(struct stats *s, const struct event *ev, struct err *err);
+MUST_CHECK enum status stats_sweep_end(struct stats *s, const struct event *ev, struct err *err);
 MUST_CHECK enum status stats_range(struct stats *s, const struct event *ev, struct err *err);
 /* Count the open ranges of a goroutine that ends as cut. */
 void stats_ranges_cut(struct stats *s, struct stats_go *g, int64_t now);

@@ -84,7 +84,7 @@ struct order_task {
  * that is alive is in its place here, in the map of far ones, or in both: a goroutine of a
  * few events never gets into the map.
  */
-#define NEAR_GS 1024u
+#define NEAR_GS 4096u
 
 struct order {
 	const struct tables *tables;
