@@ -45,50 +45,52 @@ static enum status step(struct stats *s, struct stats_range *range, struct dist 
 	}
 }
 
-APART static enum status find_proc(struct stats *s, int64_t id, struct err *err)
+/* One that is not near, or new; NULL: err is set. */
+APART static struct stats_proc *find_proc(struct stats *s, int64_t id, struct err *err)
 {
 	struct stats_proc *p = map_get(&s->procs, (uint64_t)id);
-	enum status st = ST_OK;
 
 	if (!p) {
 		p = pool_get(&s->proc_pool, err);
 		if (!p)
-			return err->code;
+			return NULL;
 		p->id = id;
-		st = map_put(&s->procs, (uint64_t)id, p, err);
+		if (map_put(&s->procs, (uint64_t)id, p, err))
+			return NULL;
 	}
-	if (!st)
-		s->last_proc = p;
-	return st;
+	s->near_procs[(uint64_t)id % STATS_NEAR_PROCS] = p;
+	return p;
 }
 
-/* A proc sweeps one span after the other: it is the same one most of the time. */
-static enum status sweeper(struct stats *s, int64_t id, struct err *err)
+static struct stats_proc *sweeper(struct stats *s, int64_t id, struct err *err)
 {
-	return LIKELY(s->last_proc && s->last_proc->id == id) ? ST_OK : find_proc(s, id, err);
+	struct stats_proc *p = s->near_procs[(uint64_t)id % STATS_NEAR_PROCS];
+
+	return LIKELY(p && p->id == id) ? p : find_proc(s, id, err);
 }
 
 enum status stats_sweep_begin(struct stats *s, const struct event *ev, struct err *err)
 {
-	enum status st = sweeper(s, ev->id, err);
+	struct stats_proc *p = sweeper(s, ev->id, err);
 
-	if (!st)
-		begin(&s->last_proc->sweep, &s->report.sweep, ev->time);
-	return st;
+	if (!p)
+		return err->code;
+	begin(&p->sweep, &s->report.sweep, ev->time);
+	return ST_OK;
 }
 
 enum status stats_sweep_end(struct stats *s, const struct event *ev, struct err *err)
 {
-	enum status st = sweeper(s, ev->id, err);
+	struct stats_proc *p = sweeper(s, ev->id, err);
 
-	return st ? st : end(&s->last_proc->sweep, &s->report.sweep, ev->time, err);
+	return p ? end(&p->sweep, &s->report.sweep, ev->time, err) : err->code;
 }
 
 static enum status sweep_active(struct stats *s, const struct event *ev, struct err *err)
 {
-	enum status st = sweeper(s, ev->id, err);
+	struct stats_proc *p = sweeper(s, ev->id, err);
 
-	return st ? st : step(s, &s->last_proc->sweep, &s->report.sweep, ev, err);
+	return p ? step(s, &p->sweep, &s->report.sweep, ev, err) : err->code;
 }
 
 static enum status stop_the_world(struct stats *s, struct stats_go *g, const struct event *ev,

@@ -53,6 +53,7 @@ struct stats_proc {
 };
 
 #define STATS_FEW_THREADS 256u
+#define STATS_NEAR_PROCS 64u
 
 struct stats {
 	struct stats_report report;
@@ -60,7 +61,7 @@ struct stats {
 	struct stats_go **alive; /* all goroutines, in no order; the reader's */
 	size_t n_alive, cap_alive;
 	struct map tasks, procs, threads;
-	struct stats_proc *last_proc; /* that swept; or NULL */
+	struct stats_proc *near_procs[STATS_NEAR_PROCS]; /* by id modulo; or NULL */
 	struct pool task_pool, region_pool, proc_pool;
 	struct stats_range gc;
 	struct dist *stays[GO_SYSCALL + 1]; /* by the state that a goroutine moves on to; or NULL */
