@@ -318,11 +318,16 @@ static const uint8_t turns[256] = {
 	[EV_GO_SYSCALL_END] = TURN_RUNS,
 };
 
-/* It has no note yet: it may be known from something else that it did. */
-COLD static enum status note_goroutine(struct mapper *m, int64_t id, struct goroutine **note,
-				       struct err *err)
+/* It has no note yet: it may be known from something else that it did. NULL: err is set. */
+COLD static struct goroutine *note_goroutine(struct mapper *m, int64_t id, struct goroutine **note,
+					     struct err *err)
 {
-	return goroutine_get(m, id, note, err);
+	struct goroutine *g;
+
+	if (goroutine_get(m, id, &g, err))
+		return NULL;
+	*note = g;
+	return g;
 }
 
 enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
@@ -332,13 +337,11 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 
 	if (ev->resource != RESOURCE_GOROUTINE)
 		return ST_OK;
-	if (UNLIKELY(!*note)) {
-		enum status st = note_goroutine(m, ev->id, note, err);
-
-		if (st)
-			return st;
-	}
 	g = *note;
+	if (UNLIKELY(!g))
+		g = note_goroutine(m, ev->id, note, err);
+	if (UNLIKELY(!g))
+		return err->code;
 	if (UNLIKELY(m->opt.metrics))
 		metrics_transition(m, g, ev);
 	if (turn == TURN_OTHER) {
