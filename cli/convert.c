@@ -30,7 +30,6 @@ static enum status find_end(struct file_source *f, int64_t *end, struct err *err
 		return err->code;
 	*end = 0;
 	reader_salvage(r);
-	reader_take_notes(r, mapper_note_bytes());
 	while (!reader_next(r, &ev, &ignored))
 		*end = ev->time;
 	reader_close(r);
