@@ -17,9 +17,9 @@ enum status account_assist(struct mapper *m, struct goroutine *g, bool on, int64
 {
 	enum status st = account_settle(m, g, now, err);
 
-	if (on && !g->assist)
+	if (on && !(g->special & SPECIAL_ASSIST))
 		g->charged->count[PART_ASSIST]++;
-	g->assist = on;
+	g->special = (uint8_t)((g->special & ~SPECIAL_ASSIST) | (on ? SPECIAL_ASSIST : 0));
 	settle_part(g);
 	return st;
 }
@@ -62,7 +62,7 @@ static enum status link_goroutine(struct mapper *m, struct goroutine *g, struct 
 	if (!n)
 		return ST_OK;
 	need_budget(n);
-	if (!g->ghost)
+	if (!(g->special & SPECIAL_GHOST))
 		st = members_add(&n->budget->members, g->serial, born, err);
 	if (st)
 		return st;
@@ -100,7 +100,7 @@ enum status account_born(struct mapper *m, struct goroutine *g, struct node *inh
 /* A goroutine that ended, while tasks that it began go on. */
 static void ghost_add(struct mapper *m, struct goroutine *g)
 {
-	g->ghost = true;
+	g->special |= SPECIAL_GHOST;
 	settle_part(g);
 	g->inherited = (struct handle){ NULL, 0 };
 	g->ghost_next = m->ghosts;
@@ -154,7 +154,7 @@ static enum status hand_on(struct mapper *m, struct node *n, int64_t end, struct
 		next = m->finishing ? NULL : goroutine_resident(g);
 		if (!st && next)
 			st = link_goroutine(m, g, next, false, err);
-		else if (g->ghost)
+		else if (g->special & SPECIAL_GHOST)
 			ghost_free(m, g);
 	}
 	return st;

@@ -18,34 +18,40 @@ static inline void settle_part(struct goroutine *g)
 	};
 	uint8_t part = parts[g->state];
 
-	if (UNLIKELY(g->assist | g->ghost))
-		part = g->ghost ? PART_ABSENT : part == PART_RUNNING ? PART_ASSIST : part;
+	if (UNLIKELY(g->special)) {
+		if (g->special & SPECIAL_GHOST)
+			part = PART_ABSENT;
+		else if (part == PART_RUNNING)
+			part = PART_ASSIST;
+	}
 	g->part = part;
 }
 
-/* Charge its time until now to the node it works for. */
+/* Charge its time until now to the node it works for; it is not blocked. */
+HOT void account_charge(struct goroutine *g, int64_t now)
+{
+	g->charged->ns[g->part] += (uint64_t)(now - g->since);
+	g->since = now;
+}
+
+/* Charge its time until now. */
 HOT MUST_CHECK enum status account_settle(struct mapper *m, struct goroutine *g, int64_t now,
 					  struct err *err)
 {
-	struct budget *to = g->charged;
 	uint64_t ns = (uint64_t)(now - g->since);
 
-	g->since = now;
-	to->ns[g->part] += ns;
-	if (g->part != PART_BLOCKED || !ns)
+	account_charge(g, now);
+	if (!ns || g->part != PART_BLOCKED)
 		return ST_OK;
-	return budget_add_reason(&m->budgets, to, g->reason, ns, 0, err);
+	return budget_add_reason(&m->budgets, g->charged, g->reason, ns, 0, err);
 }
 
-/* It is in another state from now on; `reason` counts if it waits. */
-HOT MUST_CHECK enum status account_state(struct mapper *m, struct goroutine *g, unsigned int state,
-					 uint8_t reason, int64_t now, struct err *err)
+/* It is in that state from now on, until when it is settled; `reason` counts if it waits. */
+HOT MUST_CHECK enum status account_enter(struct mapper *m, struct goroutine *g, unsigned int state,
+					 uint8_t reason, struct err *err)
 {
 	struct budget *to = g->charged;
-	enum status st = account_settle(m, g, now, err);
 
-	if (UNLIKELY(st))
-		return st;
 	g->state = (uint8_t)state;
 	g->reason = reason;
 	settle_part(g);
@@ -53,6 +59,15 @@ HOT MUST_CHECK enum status account_state(struct mapper *m, struct goroutine *g, 
 	if (g->part != PART_BLOCKED)
 		return ST_OK;
 	return budget_add_reason(&m->budgets, to, reason, 0, 1, err);
+}
+
+/* The same for one that is not settled. */
+HOT MUST_CHECK enum status account_state(struct mapper *m, struct goroutine *g, unsigned int state,
+					 uint8_t reason, int64_t now, struct err *err)
+{
+	enum status st = account_settle(m, g, now, err);
+
+	return UNLIKELY(st) ? st : account_enter(m, g, state, reason, err);
 }
 
 #endif /* MAPPING_ACCOUNT_H */

@@ -117,7 +117,7 @@ static enum status map_assist(struct mapper *m, const struct event *ev, struct e
 		return st;
 	/* Told again, or for the first time: then it has been so since it was first seen. */
 	if (ev->kind == EVENT_RANGE_ACTIVE) {
-		g->assist = true;
+		g->special |= SPECIAL_ASSIST;
 		settle_part(g);
 		return ST_OK;
 	}

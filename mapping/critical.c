@@ -132,11 +132,9 @@ enum status critical_path(struct mapper *m, struct node *task, const struct goro
 	w.path = task->path = path_new(m, err);
 	if (!w.path)
 		return err->code;
-	stop.previous = g->track.last;
-	stop.ran = end;
 	if (!stop.ready)
 		stop.ready = end;
-	st = history_walk(&w, g->track.last, g->track.stopped ? &stop : NULL, err);
+	st = history_walk(&w, g->track.last, stop.on ? &stop : NULL, err);
 	if (!st && marks)
 		mark(m, task, w.n_segments);
 	return st;

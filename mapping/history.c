@@ -4,28 +4,23 @@
 #include "base/mem.h"
 #include "mapping/reasons.h"
 
-void history_init(struct history *h)
+enum status history_init(struct history *h, struct err *err)
 {
-	*h = (struct history){ .n = 0 };
+	*h = (struct history){ .ring = mem_alloc(MAX_HISTORY * sizeof(*h->ring)) };
+	return h->ring ? ST_OK : err_nomem(err, "the history of goroutines");
 }
 
 void history_release(struct history *h)
 {
 	mem_free(h->ring);
-	history_init(h);
-}
-
-enum status history_begin(struct history *h, struct err *err)
-{
-	h->ring = mem_alloc(MAX_HISTORY * sizeof(*h->ring));
-	return h->ring ? ST_OK : err_nomem(err, "the history of goroutines");
+	*h = (struct history){ .n = 0 };
 }
 
 _Static_assert(MAX_HISTORY < RECORD_LOST && MAX_REASONS <= 64, "a record has bits for them");
 
-void history_add_long(struct record *r, const struct stop *s)
+void history_add_long(struct record *r, int64_t ran)
 {
-	*r = (struct record){ .began = s->ran,
+	*r = (struct record){ .began = ran,
 			      .ready = (uint64_t)RECORD_LOST << RECORD_BACK |
 				       (uint64_t)STOP_PREEMPTED << RECORD_KIND };
 }
@@ -129,19 +124,19 @@ HOT void take_wait(struct step *s, struct tally *t, bool follow, int64_t began, 
 static bool take_stop(struct walk *w, const struct stop *stop, struct step *s, struct tally *t,
 		      uint64_t *last)
 {
-	s->running += take(s, stop->ran);
+	unsigned int kind = stop->kind & STOP_KINDS;
+
 	s->runnable += take(s, stop->ready);
-	if (stop->woken && w->follow) {
+	if (stop->kind & STOP_WOKEN && w->follow) {
 		go_to(w, s, stop->waker);
 		*last = stop->waker_last;
 		return true;
 	}
-	*last = stop->previous;
-	if (stop->kind == STOP_SYSCALL)
+	if (kind == STOP_SYSCALL)
 		s->syscall += take(s, stop->began);
-	if (stop->kind == STOP_WAIT)
+	if (kind == STOP_WAIT)
 		take_wait(s, t, w->follow, stop->began, stop->ready, stop->reason);
-	return stop->kind != STOP_BIRTH;
+	return kind != STOP_BIRTH;
 }
 
 /* Back from one record to the next. false: nothing is known before it. */
@@ -150,7 +145,7 @@ HOT bool take_record(struct walk *w, const struct record *r, struct step *s, str
 {
 	int64_t began = r->began, ready = began + (int64_t)(r->ready & (RECORD_NS - 1));
 	int64_t ran = ready + (int64_t)(r->ran & (RECORD_NS - 1));
-	unsigned int kind = r->ready >> RECORD_KIND & 3u;
+	unsigned int marks = (unsigned int)(r->ready >> RECORD_KIND), kind = marks & STOP_KINDS;
 
 	/* Nearly all are inside the window: what take() would do, without its bounds. */
 	if (LIKELY(ready >= s->begin && ran <= s->now)) {
@@ -161,7 +156,7 @@ HOT bool take_record(struct walk *w, const struct record *r, struct step *s, str
 		s->running += take(s, ran);
 		s->runnable += take(s, ready);
 	}
-	if (r->ready >> RECORD_WOKEN && w->follow) {
+	if (marks & STOP_WOKEN && w->follow) {
 		go_to(w, s, r->waker);
 		*number = number_of(*number, r->ran);
 		return true;

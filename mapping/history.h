@@ -21,24 +21,24 @@ enum stop_kind {
 	STOP_WAIT,
 	STOP_SYSCALL,
 	STOP_PREEMPTED,
-	STOP_BIRTH, /* before it, the goroutine did not exist */
+	STOP_BIRTH,	/* before it, the goroutine did not exist */
+	STOP_WOKEN = 4, /* with one of them: a goroutine ended it, not the network or a timer */
 };
+#define STOP_KINDS 3u /* all but that */
 
 struct stop {
-	int64_t began, ready, ran; /* ns; not running, runnable, running again */
-	int64_t waker;		   /* the goroutine that made it runnable, if woken */
-	uint64_t waker_last;	   /* its last record then; 0: it has none */
-	uint64_t previous;	   /* record of the same goroutine; 0: none */
-	uint8_t kind;		   /* enum stop_kind */
-	uint8_t reason;		   /* of a wait: of mapper.reasons */
-	bool woken;		   /* by a goroutine: not by the network or a timer */
+	int64_t began, ready; /* ns; not running, runnable; ready is 0 until then */
+	int64_t waker;	      /* the goroutine that made it runnable, if woken */
+	uint64_t waker_last;  /* its last record then; 0: it has none */
+	uint8_t kind;	      /* of enum stop_kind */
+	bool on;	      /* it is not over */
+	uint8_t reason;	      /* of a wait: of mapper.reasons */
 };
 
 /* Where a goroutine is in its history. */
 struct track {
 	uint64_t last;	  /* record of its last stop; 0: none */
-	struct stop stop; /* in progress; ready is 0 until then */
-	bool stopped;
+	struct stop stop; /* in progress, or the last one */
 };
 
 /*
@@ -48,17 +48,17 @@ struct track {
  * was written so long ago is in no cache.
  */
 struct record {
-	int64_t began, waker;
-	uint64_t ready; /* 40 bits: ns; 18: back to `previous`; 2: kind; 1: woken */
-	uint64_t ran;	/* 40 bits: ns; 18: back to `waker_last`; 6: reason */
+	int64_t began;
+	uint64_t ready; /* 40 bits: ns; 18: back to `previous`; 3: kind */
+	int64_t waker;
+	uint64_t ran; /* 40 bits: ns; 18: back to `waker_last`; 6: reason */
 };
 #define RECORD_BACK 40 /* the lowest bits of what is no time */
 #define RECORD_KIND 58
-#define RECORD_WOKEN 60
 #define RECORD_REASON 58
 
 struct history {
-	struct record *ring; /* MAX_HISTORY; NULL until the first record */
+	struct record *ring; /* MAX_HISTORY */
 	uint64_t n;	     /* records ever written; they count from 1 */
 };
 
@@ -87,55 +87,54 @@ struct walk {
 	int64_t goroutine; /* whose */
 };
 
-void history_init(struct history *h);
+MUST_CHECK enum status history_init(struct history *h, struct err *err);
+/* Also of one that is all zeros. */
 void history_release(struct history *h);
 
-/* The ring's memory. */
-COLD MUST_CHECK enum status history_begin(struct history *h, struct err *err);
-/* A stop that took too long to be told. */
-COLD void history_add_long(struct record *r, const struct stop *s);
+/* A stop that took too long to be told, until `ran`. */
+COLD void history_add_long(struct record *r, int64_t ran);
 
 #define RECORD_NS ((uint64_t)1 << 40)
 #define RECORD_LOST ((1u << 18) - 1) /* instead of a record that is out of the ring */
 
-/* How far `number` is before the record `own`; 0: there is none. */
-static inline unsigned int record_back(uint64_t own, uint64_t number)
+/* How far `number` is before the record `own`: up to `own` itself if it is 0, no record. */
+static inline uint64_t record_back(uint64_t own, uint64_t number)
 {
-	if (LIKELY(number && own - number < MAX_HISTORY))
-		return (unsigned int)(own - number);
-	return number ? RECORD_LOST : 0;
+	uint64_t back = own - number;
+
+	if (UNLIKELY(back >= MAX_HISTORY))
+		return number ? RECORD_LOST : 0;
+	return back;
 }
 
-static inline void history_add(struct history *h, const struct stop *s)
+/* A stop that is over: it was runnable and ran again then; `previous`: its goroutine's before. */
+static inline void history_add(struct history *h, const struct stop *s, int64_t ready, int64_t ran,
+			       uint64_t previous)
 {
 	uint64_t own = h->n + 1;
 	struct record *r = &h->ring[h->n % MAX_HISTORY];
-	uint64_t previous = record_back(own, s->previous);
-	uint64_t waker_last = record_back(own, s->woken ? s->waker_last : 0);
+	uint64_t waker = s->kind & STOP_WOKEN ? record_back(own, s->waker_last) << RECORD_BACK : 0;
 
-	*r = (struct record){
-		.began = s->began,
-		.waker = s->waker,
-		.ready = ((uint64_t)(s->ready - s->began) & (RECORD_NS - 1)) |
-			 previous << RECORD_BACK | (uint64_t)s->kind << RECORD_KIND |
-			 (uint64_t)s->woken << RECORD_WOKEN,
-		.ran = ((uint64_t)(s->ran - s->ready) & (RECORD_NS - 1)) |
-		       waker_last << RECORD_BACK | (uint64_t)s->reason << RECORD_REASON,
-	};
-	if (UNLIKELY((uint64_t)(s->ran - s->began) >= RECORD_NS))
-		history_add_long(r, s);
 	h->n = own;
+	if (UNLIKELY((uint64_t)(ran - s->began) >= RECORD_NS)) {
+		history_add_long(r, ran);
+		return;
+	}
+	r->began = s->began;
+	r->ready = (uint64_t)(ready - s->began) | record_back(own, previous) << RECORD_BACK |
+		   (uint64_t)s->kind << RECORD_KIND;
+	r->waker = s->waker;
+	r->ran = (uint64_t)(ran - ready) | waker | (uint64_t)s->reason << RECORD_REASON;
 }
 
 /* It stops running (or is first seen not running), or begins to exist. */
 static inline void track_stop(struct track *t, enum stop_kind kind, uint8_t reason, int64_t now)
 {
-	t->stopped = true;
 	t->stop.began = now;
 	t->stop.ready = kind == STOP_PREEMPTED || kind == STOP_BIRTH ? now : 0;
 	t->stop.kind = (uint8_t)kind;
+	t->stop.on = true;
 	t->stop.reason = reason;
-	t->stop.woken = false;
 }
 
 /* It is runnable, thanks to another goroutine (NULL: to none). */
@@ -145,32 +144,19 @@ static inline void track_ready(struct track *t, int64_t waker, const struct trac
 	t->stop.ready = now;
 	if (!waker_track)
 		return;
-	t->stop.woken = true;
+	t->stop.kind |= STOP_WOKEN;
 	t->stop.waker = waker;
 	t->stop.waker_last = waker_track->last;
 }
 
-/* It runs again. */
-MUST_CHECK static inline enum status track_run(struct history *h, struct track *t, int64_t now,
-					       struct err *err)
+/* It runs again; `returns`: from a system call, without having been runnable. */
+static inline void track_run(struct history *h, struct track *t, int64_t now, bool returns)
 {
-	enum status st;
-
-	if (!t->stopped)
-		return ST_OK;
-	t->stopped = false;
-	if (UNLIKELY(!h->ring)) {
-		st = history_begin(h, err);
-		if (st)
-			return st;
-	}
-	if (!t->stop.ready)
-		t->stop.ready = now;
-	t->stop.ran = now;
-	t->stop.previous = t->last;
-	history_add(h, &t->stop);
+	if (!t->stop.on)
+		return;
+	t->stop.on = false;
+	history_add(h, &t->stop, returns || !t->stop.ready ? now : t->stop.ready, now, t->last);
 	t->last = h->n;
-	return ST_OK;
 }
 
 /*

@@ -54,7 +54,6 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 	map_init(&m->open_tasks, MAX_OPEN_TASKS, "open tasks");
 	idset_init(&m->ended);
 	budget_pools_init(&m->budgets);
-	history_init(&m->history);
 	pool_init(&m->paths, sizeof(struct path), MAX_HELD_SPANS, "critical paths");
 	/* All of it now: where it is used, having no memory could not be told. */
 	buf_init(&m->words, MAX_EXPLANATION);
@@ -86,7 +85,7 @@ struct mapper *mapper_new(const struct mapper_options *options, struct span_sink
 		err_nomem(err, "the mapper");
 		return NULL;
 	}
-	if (reasons_init(&m->reasons, err)) {
+	if (history_init(&m->history, err) || reasons_init(&m->reasons, err)) {
 		mapper_free(m);
 		return NULL;
 	}
@@ -147,6 +146,7 @@ HOT_CALL static enum status feed_other(struct mapper *m, const struct event *ev,
 	switch (ev->kind) {
 	case EVENT_SYNC:
 		m->generation_time = ev->wire_time;
+		m->aside = m->opt.metrics || ev->time != ev->wire_time;
 		return map_sync(m, ev, err);
 	case EVENT_TASK_BEGIN:
 		return map_task_begin(m, ev, err);
@@ -171,13 +171,27 @@ HOT_CALL static enum status feed_other(struct mapper *m, const struct event *ev,
 	}
 }
 
-enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+/* The reader's correction, as it were if the generation was the first one. */
+APART static void follow_generation(struct mapper *m, const struct event *ev)
 {
-	m->sum.events++;
-	m->last_time = ev->time;
 	m->generation_time =
 		ev->wire_time > m->generation_time ? ev->wire_time : m->generation_time + 1;
-	if (LIKELY(ev->kind == EVENT_STATE_TRANSITION))
+	m->aside = m->opt.metrics || ev->time != m->generation_time;
+}
+
+enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+{
+	enum turn turn = turns[ev->wire];
+
+	m->sum.events++;
+	m->last_time = ev->time;
+	if (UNLIKELY(m->aside)) {
+		follow_generation(m, ev);
+		turn = TURN_OTHER;
+	}
+	if (LIKELY(turn != TURN_OTHER))
+		return map_turn(m, turn, ev, err);
+	if (ev->kind == EVENT_STATE_TRANSITION)
 		return map_transition(m, ev, err);
 	return feed_other(m, ev, err);
 }

@@ -139,6 +139,11 @@ struct trace {
 	uint8_t adopted_id[TRACE_ID_BYTES];
 };
 
+enum goroutine_special {
+	SPECIAL_ASSIST = 1, /* it is made to help the GC */
+	SPECIAL_GHOST = 2,  /* it ended; tasks that it began did not */
+};
+
 /* What every transition looks at stands first, in whole lines of the cache. */
 struct goroutine {
 	int64_t id;
@@ -150,8 +155,7 @@ struct goroutine {
 	uint8_t part;	/* enum budget_part: what its time is now; settle_part() */
 	uint8_t state;	/* enum go_state; running if it was not told */
 	uint8_t reason; /* while it waits */
-	bool assist;	/* it is made to help the GC */
-	bool ghost;	/* it ended; tasks that it began did not */
+	uint8_t special; /* of enum goroutine_special */
 	bool holds;	/* the trace that the wait in flight is for: its node does not */
 	bool has_runnable;
 	uint8_t owner; /* enum goroutine_owner */
@@ -244,13 +248,14 @@ struct mapper {
 	struct map adopted; /* first half of an application's trace id -> struct trace */
 	size_t n_held;	    /* nodes and leaves of all traces */
 	uint64_t last_serial, last_stamp, last_goroutine;
-	int64_t generation_time; /* of the last event by the generation's own correction */
+	int64_t generation_time; /* of the last event by the generation's own correction, if `aside` */
 	int64_t first_time, last_time, first_id_time;
 	uint64_t report_over_ns;	  /* shorter waits are neither spans nor events */
 	struct wall_clock clock;	  /* of the current generation */
 	uint64_t cut_at;		  /* byte where the current one was cut; 0: it is whole */
 	char damage[256];		  /* for the capture's span; empty: none */
 	bool started, lacks_clock;	  /* some generation had none */
+	bool aside; /* that may not be the reader's, or there are metrics: no short cut */
 	bool finishing;			  /* nobody works any more */
 	struct span_event *event_scratch; /* events_per_span, for spans.c */
 	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
@@ -270,7 +275,7 @@ struct mapper {
  */
 static inline int64_t time_moved(const struct mapper *m)
 {
-	return m->last_time - m->generation_time;
+	return m->aside ? m->last_time - m->generation_time : 0;
 }
 
 /* send.c: nothing in the trace is open; frees it. */
@@ -481,6 +486,11 @@ MUST_CHECK enum status log_event(struct mapper *m, struct goroutine *g, uint64_t
 				 const struct pooled *category, struct slice message,
 				 struct err *err);
 MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
+/* The same for a type of event that alone tells what it is to the goroutine. */
+enum turn { TURN_OTHER, TURN_BLOCKS, TURN_CALLS, TURN_STARTS, TURN_RETURNS };
+extern const uint8_t turns[256]; /* by the type byte */
+MUST_CHECK enum status map_turn(struct mapper *m, enum turn turn, const struct event *ev,
+				struct err *err);
 MUST_CHECK enum status map_range(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_sync(struct mapper *m, const struct event *ev, struct err *err);
 /* A trace of tasks is being sent: the capture links to it if it is one of the longest. */

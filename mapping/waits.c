@@ -9,7 +9,7 @@ static bool in_flight(const struct goroutine *g)
 }
 
 /* The goroutine stops: remember when, and for which span it was working. */
-HOT void wait_begin(struct goroutine *g, const struct event *ev)
+HOT void wait_begin(struct goroutine *g, const struct event *ev, enum go_state to)
 {
 	struct node *n = kept(g->resident);
 	struct wait *w = &g->wait;
@@ -17,7 +17,7 @@ HOT void wait_begin(struct goroutine *g, const struct event *ev)
 	w->stopped = ev->time;
 	w->ready = 0;
 	w->id_time = ev->wire_time;
-	w->syscall = ev->to == GO_SYSCALL;
+	w->syscall = to == GO_SYSCALL;
 	w->inherited = !g->n_entries;
 	/* What these go with is written with them. */
 	w->has_waker_span = w->unlinked = w->told = w->woken = false;
@@ -63,26 +63,26 @@ HOT enum status stopped_where(struct mapper *m, struct wait *w, const struct eve
  * paths lead back through is written before it is known who waits for whom.
  */
 HOT enum status stops(struct mapper *m, struct goroutine *g, const struct event *ev,
-		      struct err *err)
+		      enum go_state to, bool told, struct err *err)
 {
 	struct wait *w = &g->wait;
-	enum status st = ST_OK;
+	enum status st;
 
-	w->reason = REASON_SYSCALL;
-	if (ev->to == GO_WAITING) {
-		w->reason = REASON_COROUTINE;
-		if (ev->wire == EV_GO_BLOCK && !reasons_known(&m->reasons, ev->args[0], &w->reason))
-			st = reason_spell(m, w, ev, err);
+	w->reason = to == GO_WAITING ? REASON_COROUTINE : REASON_SYSCALL;
+	if (told && UNLIKELY(!reasons_known(&m->reasons, ev->args[0], &w->reason))) {
+		st = reason_spell(m, w, ev, err);
+		if (st)
+			return st;
 	}
-	if (!st && g->resident)
+	if (g->resident) {
 		st = stopped_where(m, w, ev, err);
-	if (UNLIKELY(st))
-		return st;
-	track_stop(&g->track, ev->to == GO_WAITING ? STOP_WAIT : STOP_SYSCALL, w->reason, ev->time);
-	st = account_state(m, g, ev->to, w->reason, ev->time, err);
-	if (!st && g->resident)
-		wait_begin(g, ev);
-	return st;
+		if (UNLIKELY(st))
+			return st;
+		wait_begin(g, ev, to);
+	}
+	track_stop(&g->track, to == GO_WAITING ? STOP_WAIT : STOP_SYSCALL, w->reason, ev->time);
+	account_charge(g, ev->time);
+	return account_enter(m, g, to, w->reason, err);
 }
 
 /*
@@ -158,7 +158,7 @@ APART static enum status wait_report(struct mapper *m, struct goroutine *g, stru
 			if (!leaf->wait)
 				return err->code;
 			*leaf->wait = *w;
-			if (g->track.stop.woken && m->reasons.list[w->reason].held)
+			if (g->track.stop.kind & STOP_WOKEN && m->reasons.list[w->reason].held)
 				st = waker_path(m, &g->track.stop, &leaf->path, err);
 			if (!st)
 				st = link_expect(leaf, err);
@@ -260,16 +260,22 @@ APART static enum status gone(struct mapper *m, const struct event *ev, struct g
 }
 
 /* It runs again. */
-HOT enum status runs(struct mapper *m, struct goroutine *g, const struct event *ev, struct err *err)
+HOT enum status runs(struct mapper *m, struct goroutine *g, const struct event *ev,
+		     enum go_state from, struct err *err)
 {
-	enum status st = track_run(&m->history, &g->track, ev->time, err);
+	enum status st = ST_OK;
 
+	track_run(&m->history, &g->track, ev->time, from == GO_SYSCALL);
+	if (from == GO_RUNNABLE || from == GO_SYSCALL)
+		account_charge(g, ev->time);
+	else
+		st = account_settle(m, g, ev->time, err);
 	if (!st)
-		st = account_state(m, g, GO_RUNNING, REASON_UNKNOWN, ev->time, err);
-	if (st || !in_flight(g))
+		st = account_enter(m, g, GO_RUNNING, REASON_UNKNOWN, err);
+	if (UNLIKELY(st) || !in_flight(g))
 		return st;
 	/* Back from a system call without having lost the proc: ready and running at once. */
-	if (ev->from == GO_SYSCALL)
+	if (from == GO_SYSCALL)
 		g->wait.ready = ev->time;
 	return wait_end(m, g, ev->time, false, err);
 }
@@ -308,14 +314,11 @@ HOT enum status other(struct mapper *m, struct goroutine *g, const struct event 
 	return wait_end(m, g, ev->time, false, err);
 }
 
-/* What most transitions are to a goroutine, by the type of the event alone. */
-enum turn { TURN_OTHER, TURN_STOPS, TURN_RUNS };
-
-static const uint8_t turns[256] = {
-	[EV_GO_START] = TURN_RUNS,
-	[EV_GO_BLOCK] = TURN_STOPS,
-	[EV_GO_SYSCALL_BEGIN] = TURN_STOPS,
-	[EV_GO_SYSCALL_END] = TURN_RUNS,
+const uint8_t turns[256] = {
+	[EV_GO_BLOCK] = TURN_BLOCKS,
+	[EV_GO_SYSCALL_BEGIN] = TURN_CALLS,
+	[EV_GO_START] = TURN_STARTS,
+	[EV_GO_SYSCALL_END] = TURN_RETURNS,
 };
 
 /* It has no note yet: it may be known from something else that it did. NULL: err is set. */
@@ -330,38 +333,62 @@ COLD static struct goroutine *note_goroutine(struct mapper *m, int64_t id, struc
 	return g;
 }
 
+/* Whose transition it is; NULL: err is set. */
+HOT struct goroutine *goroutine_of(struct mapper *m, const struct event *ev, struct err *err)
+{
+	struct goroutine **note = ev->notes, *g = *note;
+
+	if (UNLIKELY(!g))
+		g = note_goroutine(m, ev->id, note, err);
+	return g;
+}
+
+enum status map_turn(struct mapper *m, enum turn turn, const struct event *ev, struct err *err)
+{
+	struct goroutine *g = goroutine_of(m, ev, err);
+
+	if (UNLIKELY(!g))
+		return err->code;
+	switch (turn) {
+	case TURN_BLOCKS:
+		return stops(m, g, ev, GO_WAITING, true, err);
+	case TURN_CALLS:
+		return stops(m, g, ev, GO_SYSCALL, false, err);
+	case TURN_STARTS:
+		return runs(m, g, ev, GO_RUNNABLE, err);
+	case TURN_RETURNS:
+		return runs(m, g, ev, GO_SYSCALL, err);
+	case TURN_OTHER:
+		break;
+	}
+	__builtin_unreachable();
+}
+
 enum status map_transition(struct mapper *m, const struct event *ev, struct err *err)
 {
 	struct goroutine **note = ev->notes, *g;
-	enum turn turn = turns[ev->wire];
 
 	if (ev->resource != RESOURCE_GOROUTINE)
 		return ST_OK;
-	g = *note;
-	if (UNLIKELY(!g))
-		g = note_goroutine(m, ev->id, note, err);
+	g = goroutine_of(m, ev, err);
 	if (UNLIKELY(!g))
 		return err->code;
 	if (UNLIKELY(m->opt.metrics))
 		metrics_transition(m, g, ev);
-	if (turn == TURN_OTHER) {
-		if (ev->to == GO_NOT_EXIST) {
-			*note = NULL;
-			return gone(m, ev, g, err);
-		}
-		if (ev->from == GO_UNDETERMINED) {
-			first_seen(m, g, ev->to);
-			return ST_OK;
-		}
-		/* A status event repeats what is known: no change. */
-		if (ev->from == ev->to)
-			return ST_OK;
-		if (ev->to == GO_RUNNING)
-			turn = TURN_RUNS;
-		else if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
-			turn = TURN_STOPS;
-		else
-			return other(m, g, ev, err);
+	if (ev->to == GO_NOT_EXIST) {
+		*note = NULL;
+		return gone(m, ev, g, err);
 	}
-	return turn == TURN_RUNS ? runs(m, g, ev, err) : stops(m, g, ev, err);
+	if (ev->from == GO_UNDETERMINED) {
+		first_seen(m, g, ev->to);
+		return ST_OK;
+	}
+	/* A status event repeats what is known: no change. */
+	if (ev->from == ev->to)
+		return ST_OK;
+	if (ev->to == GO_RUNNING)
+		return runs(m, g, ev, ev->from, err);
+	if (ev->from == GO_RUNNING && (ev->to == GO_WAITING || ev->to == GO_SYSCALL))
+		return stops(m, g, ev, ev->to, ev->wire == EV_GO_BLOCK, err);
+	return other(m, g, ev, err);
 }

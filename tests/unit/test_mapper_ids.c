@@ -151,9 +151,8 @@ START_TEST(recorded_times_count)
 	/* Moved on by 7 in reading, but recorded at the same instants. */
 	map_world_init(&second);
 	map_world_load(&second, BOTH);
-	second.begin = 0;
+	second.begin = second.late = second.wire_late = 7;
 	ck_assert_int_eq(map_world_start(&second), ST_OK);
-	second.late = second.wire_late = 7;
 	ck_assert_int_eq(map_world_play(&second, BOTH), ST_OK);
 	ck_assert_int_eq(map_world_finish(&second), ST_OK);
 	/* The same spans at other times: not under the same ids. */
