@@ -1,4 +1,4 @@
-#include "mapping/stats_state.h"
+#include "mapping/stats_go.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -27,8 +27,6 @@ struct stats *stats_new(void)
 	pool_init(&s->task_pool, sizeof(struct stats_task), MAX_OPEN_TASKS, "open tasks");
 	pool_init(&s->region_pool, sizeof(struct stats_region), MAX_OPEN_REGIONS, "open regions");
 	pool_init(&s->proc_pool, sizeof(struct stats_proc), MAX_PROCS, "procs");
-	s->stays[GO_RUNNABLE] = &s->report.latency;
-	s->stays[GO_SYSCALL] = &s->report.syscalls;
 	for (size_t i = 0; i < STATS_FEW_THREADS; i++)
 		s->few_threads[i] = NO_THREAD;
 	return s;
@@ -128,9 +126,27 @@ APART static enum status note_thread(struct stats *s, const struct event *ev, st
 }
 
 /* By the type: what it is about besides is asked where there may be several. */
-static enum status feed_other(struct stats *s, const struct event *ev, struct err *err)
+HOT enum status feed(struct stats *s, const struct event *ev, struct err *err)
 {
 	switch (ev->wire) {
+	case EV_GO_START:
+		return stats_goes(s, ev, GO_RUNNABLE, GO_RUNNING, err);
+	case EV_GO_STOP:
+		return stats_goes(s, ev, GO_RUNNING, GO_RUNNABLE, err);
+	case EV_GO_BLOCK:
+		return stats_goes(s, ev, GO_RUNNING, GO_WAITING, err);
+	case EV_GO_UNBLOCK:
+		return stats_goes(s, ev, GO_WAITING, GO_RUNNABLE, err);
+	case EV_GO_SYSCALL_BEGIN:
+		return stats_goes(s, ev, GO_RUNNING, GO_SYSCALL, err);
+	case EV_GO_SYSCALL_END:
+		return stats_goes(s, ev, GO_SYSCALL, GO_RUNNING, err);
+	case EV_GO_SYSCALL_END_BLOCKED:
+		return stats_goes(s, ev, GO_SYSCALL, GO_RUNNABLE, err);
+	case EV_GO_CREATE:
+		return stats_begin(s, ev, err);
+	case EV_GO_DESTROY:
+		return stats_end(s, ev, err);
 	case EV_NONE:
 		new_generation(s, ev);
 		return ST_OK;
@@ -160,7 +176,6 @@ static enum status feed_other(struct stats *s, const struct event *ev, struct er
 
 enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
 {
-	bool done = false;
 	enum status st;
 
 	s->report.last_ns = ev->time;
@@ -170,8 +185,7 @@ enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
 		if (st)
 			return st;
 	}
-	st = stats_move(s, ev, &done, err);
-	return done || st ? st : feed_other(s, ev, err);
+	return feed(s, ev, err);
 }
 
 static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *err)

@@ -37,8 +37,8 @@ struct stats_task {
 /* The notes of a goroutine; what every transition touches comes first. */
 struct stats_go {
 	int64_t since;		      /* in this state */
-	struct dist *dist;	      /* where the stay counts, if it ends; NULL: nowhere */
-	struct stats_stack *stack;    /* where it blocked; NULL: it does not */
+	struct dist *dist;	      /* unless it runs: where the stay counts; NULL: nowhere */
+	struct stats_stack *stack;    /* if it waits: where it blocked, or NULL */
 	uint8_t state;		      /* enum go_state; undetermined: not seen yet */
 	bool cut;		      /* it was in this state before the trace */
 	uint32_t slot;		      /* its place in `alive` */
@@ -64,7 +64,6 @@ struct stats {
 	struct stats_proc *near_procs[STATS_NEAR_PROCS]; /* by id modulo; or NULL */
 	struct pool task_pool, region_pool, proc_pool;
 	struct stats_range gc;
-	struct dist *stays[GO_SYSCALL + 1]; /* by the state that a goroutine moves on to; or NULL */
 	int64_t few_threads[STATS_FEW_THREADS]; /* counted already, by id modulo */
 	uint64_t by_wire[256];			/* events by type */
 };
@@ -100,10 +99,14 @@ static inline struct stats_go *stats_go_of(const struct event *ev)
 }
 
 /* stats_go.c */
-/* Account a frequent transition, and say that it is done: no other is. */
-MUST_CHECK enum status stats_move(struct stats *s, const struct event *ev, bool *done,
-				  struct err *err);
 MUST_CHECK enum status stats_transition(struct stats *s, const struct event *ev, struct err *err);
+/* It is known from now on, in the state that the event tells it was in. */
+MUST_CHECK enum status stats_add_go(struct stats *s, const struct event *ev, struct stats_go *g,
+				    struct err *err);
+/* The part inside the trace of a stay that began before it. */
+void stats_add_cut(struct stats *s, const struct stats_go *g, uint64_t ns);
+/* It is not alive any more, and its last stay is accounted. */
+void stats_end_go(struct stats *s, struct stats_go *g, int64_t now);
 /* The trace is over: count what is open as cut. */
 void stats_go_finish(struct stats *s);
 
