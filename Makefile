@@ -17,7 +17,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CLANG_FORMAT ?= clang-format-14
 CLANG_TIDY ?= clang-tidy-14
-PKGS := libcurl libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1 sqlite3 libmicrohttpd
+PKGS := libprotobuf-c libzstd libdeflate zlib libxxhash libutf8proc yaml-0.1 sqlite3
+# Loaded when they are needed (base/late.h).
+LATE_PKGS := libcurl libmicrohttpd
 comma := ,
 VARIANT := $(if $(SAN),san-$(subst $(comma),-,$(SAN)),release)
 B := build/$(VARIANT)
@@ -40,8 +42,8 @@ LTO_CFLAGS := $(if $(LTO),-flto=auto -ffat-lto-objects)
 LTO_LINK := $(if $(LTO),-flto=auto $(CFLAGS),)
 NO_LTO_LINK := $(if $(LTO),-fno-lto)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(LATE_PKGS) 2>/dev/null)
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -ldl -lm
 CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack$(if $(CET),$(comma)-z$(comma)shstk) $(SAN_FLAGS)
@@ -75,7 +77,7 @@ FLAGS := $(CC) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS) $(CHECK_CFLAGS)
 .PHONY: FORCE
 FORCE:
 $(B)/flags: FORCE
-	$(Q)pkg-config --exists --print-errors $(PKGS) || \
+	$(Q)pkg-config --exists --print-errors $(PKGS) $(LATE_PKGS) || \
 		{ echo 'make: libraries are missing; deploy/setup deps installs them' >&2; exit 1; }
 	$(Q)mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
 

@@ -1,4 +1,3 @@
-#include <curl/curl.h>
 #include <libdeflate.h>
 #include <protobuf-c/protobuf-c.h>
 #include <sqlite3.h>
@@ -6,11 +5,14 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/curl.h"
 #include "base/version.h"
 #include "cli/cli.h"
 
 static int run(int argc, char **argv)
 {
+	struct err err = ERR_INIT;
+
 	(void)argv;
 	if (argc > 1)
 		return cli_usage(&cmd_version, "expected no arguments");
@@ -18,7 +20,8 @@ static int run(int argc, char **argv)
 	       "trace formats: go 1.22, 1.23, 1.25, 1.26 (written by Go 1.22 to 1.27)\n"
 	       "libraries: libcurl %s, protobuf-c %s, zstd %s, libdeflate %s, zlib %s,"
 	       " utf8proc %s, sqlite %s\n",
-	       FLIGHTSPAN_VERSION, curl_version_info(CURLVERSION_NOW)->version,
+	       FLIGHTSPAN_VERSION,
+	       curl_load(&err) ? "missing" : curl_version_info(CURLVERSION_NOW)->version,
 	       protobuf_c_version(), ZSTD_versionString(), LIBDEFLATE_VERSION_STRING, zlibVersion(),
 	       utf8proc_version(), sqlite3_libversion());
 	return EXIT_DONE;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """sbom.py PROGRAM FILE: what PROGRAM is made of, as CycloneDX 1.6 JSON.
 
-The program's dynamic section is asked, not a list kept by hand: each library that it needs, and those need, as the
-loader of this machine finds them; whose Debian package each file is; what that package's copyright file says, if a
+The program is asked, not a list kept by hand: its dynamic section, and its notes of what it loads when it is needed
+(base/late.h). Each library that it needs so, and those need, as the loader of this machine finds them; whose Debian package each file is; what that package's copyright file says, if a
 machine can read it. Where nothing is known nothing is said. The same program on the same machine gives the same bytes:
 the only time in it is SOURCE_DATE_EPOCH, or that of the commit.
 """
@@ -62,9 +62,16 @@ def needed(path):
     return [name for name in re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-dW", path)) if not LOADER.match(name)]
 
 
+def late(program):
+    """The sonames that its notes tell: each note is a JSON list, and readelf shows it as a text."""
+    notes = re.findall(r"\[\{.*\}\]", run("readelf", "-W", "-p", ".note.dlopen", program))
+    return [name for note in notes for entry in json.loads(note) for name in entry["soname"]]
+
+
 def loaded(program):
-    """soname -> file, of all libraries that the loader maps for the program."""
-    found = dict(re.findall(r"^\s*(\S+) => (/\S+)", run("ldd", program), re.M))
+    """soname -> file, of all libraries that the loader maps for the program, and has to map later."""
+    said = run("env", "LD_PRELOAD=" + " ".join(late(program)), "ldd", program)
+    found = dict(re.findall(r"^\s*(\S+) => (/\S+)", said, re.M))
     return {name: os.path.realpath(path) for name, path in found.items()}
 
 
@@ -148,7 +155,8 @@ def main():
     program, target = sys.argv[1:]
     version = run(program, "version").split()[1]
     paths = loaded(program)
-    missing = [name for name in needed(program) if name not in paths]
+    direct = needed(program) + late(program)
+    missing = [name for name in direct if name not in paths]
     if not paths or missing:
         sys.exit(f"sbom.py: the loader does not find {missing or 'the libraries of ' + program}")
     owner = {path: package_of(path) for path in sorted(set(paths.values()))}
@@ -162,7 +170,7 @@ def main():
 
     digest = hashes(program)
     own = f"pkg:generic/flightspan@{version}"
-    edges = [{"ref": own, "dependsOn": refs(needed(program))}]
+    edges = [{"ref": own, "dependsOn": refs(direct)}]
     for key, files in sorted(libraries.items()):
         ref = components[key]["bom-ref"]
         edges.append({"ref": ref, "dependsOn": [r for r in refs({n for path in files for n in needed(path)}) if r != ref]})

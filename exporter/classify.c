@@ -1,7 +1,8 @@
 #include "exporter/classify.h"
 
-#include <curl/curl.h>
 #include <strings.h>
+
+#include "base/curl.h"
 
 /*
  * The first row that fits decides. Each kind is looked up only where it has a say,
@@ -202,6 +203,7 @@ static uint64_t capped_ns(uint64_t seconds)
 
 uint64_t retry_after_ns(struct slice value, int64_t now_s)
 {
+	struct err err = ERR_INIT;
 	uint64_t seconds = 0;
 	size_t i = 0;
 	char date[64];
@@ -213,7 +215,7 @@ uint64_t retry_after_ns(struct slice value, int64_t now_s)
 	}
 	if (i && i == value.len)
 		return capped_ns(seconds);
-	if (i || !value.len || value.len >= sizeof(date))
+	if (i || !value.len || value.len >= sizeof(date) || curl_load(&err))
 		return 0;
 	memcpy(date, value.ptr, value.len);
 	date[value.len] = '\0';

@@ -1,7 +1,8 @@
 #include "exporter/endpoint.h"
 
-#include <curl/curl.h>
 #include <strings.h>
+
+#include "base/curl.h"
 
 #define TRACES_PATH "/v1/traces"
 #define METRICS_PATH "/v1/metrics"
@@ -74,13 +75,13 @@ static bool build(CURLU *u, const struct otlp_settings *set, struct endpoint *e)
 static enum status parse_url(struct endpoint *e, const char *text, const struct otlp_settings *set,
 			     struct err *err)
 {
-	CURLU *u = curl_url();
-	enum status st = ST_OK;
+	enum status st = curl_load(err);
+	CURLU *u = st ? NULL : curl_url();
 	CURLUcode rc;
 	char scheme[16];
 
 	if (!u)
-		return err_nomem(err, "the endpoint");
+		return st ? st : err_nomem(err, "the endpoint");
 	rc = curl_url_set(u, CURLUPART_URL, text, 0);
 	if (rc == CURLUE_UNSUPPORTED_SCHEME || rc == CURLUE_BAD_SCHEME ||
 	    (!rc && (!get_part(u, CURLUPART_SCHEME, scheme, sizeof(scheme)) ||

@@ -1,10 +1,10 @@
 #include "exporter/http.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/curl.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/version.h"
@@ -36,13 +36,6 @@ static const char *const header_names[N_HTTP_HEADERS] = {
 	[HTTP_GRPC_MESSAGE] = "grpc-message",
 	[HTTP_GRPC_DETAILS] = "grpc-status-details-bin",
 };
-
-static bool curl_ready;
-
-static void start_curl(void)
-{
-	curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
 
 /* Returning less than came makes libcurl stop with CURLE_WRITE_ERROR. */
 static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
@@ -277,7 +270,6 @@ static enum status check_http2(struct err *err)
 
 enum status http_open(struct http **out, const struct http_settings *set, struct err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http *h = mem_zalloc(sizeof(*h));
 	enum status st;
 
@@ -288,12 +280,12 @@ enum status http_open(struct http **out, const struct http_settings *set, struct
 	buf_init(&h->body, MAX_RESPONSE_BYTES);
 	for (size_t i = 0; i < N_HTTP_HEADERS; i++)
 		buf_init(&h->header[i], MAX_RESPONSE_HEADER);
-	pthread_once(&once, start_curl);
-	h->easy = curl_ready ? curl_easy_init() : NULL;
+	st = curl_load(err);
+	if (!st)
+		h->easy = curl_easy_init();
 	/* The verdict itself must not be lost for want of memory. */
-	st = h->easy && buf_reserve(&h->header[HTTP_GRPC_STATUS], 16)
-		     ? ST_OK
-		     : err_nomem(err, "the HTTP client");
+	if (!st && (!h->easy || !buf_reserve(&h->header[HTTP_GRPC_STATUS], 16)))
+		st = err_nomem(err, "the HTTP client");
 	if (!st && h->http2)
 		st = check_http2(err);
 	if (!st)

@@ -1,8 +1,7 @@
 #include "collector/source/fetch.h"
 
-#include <curl/curl.h>
-
 #include "base/buf.h"
+#include "base/curl.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -130,6 +129,10 @@ enum status fetch_open(struct fetch **out, const struct fetch_settings *set, str
 	*out = NULL;
 	if (!f)
 		return err_nomem(err, "a request");
+	if (curl_load(err)) {
+		mem_free(f);
+		return err->code;
+	}
 	f->stop = set->stop;
 	buf_init(&f->in, 4 * HELD_BYTES);
 	f->multi = curl_multi_init();

@@ -140,6 +140,8 @@ enum status listener_open(struct listener **out, const struct listener_settings 
 		return err_nomem(err, "an HTTP server");
 	l->fd = -1;
 	st = listen_parse(set->listen, &a, err);
+	if (!st)
+		st = microhttpd_load(err);
 	if (!st && a.is_unix)
 		st = free_path(&a, err);
 	if (!st) {

@@ -9,10 +9,10 @@
 #ifndef COLLECTOR_SOURCE_LISTENER_H
 #define COLLECTOR_SOURCE_LISTENER_H
 
-#include <microhttpd.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
+#include "base/microhttpd.h"
 #include "base/slice.h"
 
 struct listen_address {

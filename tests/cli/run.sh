@@ -108,6 +108,19 @@ try "an unknown format" 2 \
 	convert --format xml "$small"
 try "an endpoint that is none" 2 "$E the endpoint must begin with http:// or https://" \
 	convert --endpoint localhost:4318 "$small"
+
+# A library that is broken: only what needs it fails.
+mkdir broken
+: >broken/libcurl.so.4
+export LD_LIBRARY_PATH=$work/broken
+try "stats without libcurl" 0 '' stats "$small"
+try "convert to a file without libcurl" 0 '' convert -o without "$small"
+try "convert to a receiver without libcurl" 1 \
+	"$E cannot load libcurl, which sends and fetches: $work/broken/libcurl.so.4: file too short" \
+	convert --endpoint http://127.0.0.1:4318 "$small"
+try "version without libcurl" 0 '' version
+check "and says so" grep -q 'libcurl missing' out
+unset LD_LIBRARY_PATH
 try "an unknown protocol" 2 \
 	"$E --protocol udp: key exporters[0].otlp.protocol: expected one of http/protobuf, http/json, grpc" \
 	convert --endpoint http://127.0.0.1:1 --protocol udp "$small"

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """check_sbom.py PROGRAM FILE: FILE (deploy/sbom.py) is CycloneDX as its authors' own library and schema see it, and says
 of PROGRAM what the kernel and dpkg say."""
-import array
-import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +9,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -30,17 +27,22 @@ def same(name, expected, found):
 
 
 def mapped(program):
-    """The libraries that the kernel has mapped for a process of the program: one that waits for its input."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([program, "dump", "-"], **pipes) as process:
-        process.stdin.write(b"go 1.26 trace\x00\x00\x00")
-        process.stdin.flush()
-        waiting = array.array("i", [1])
-        while waiting[0] > 0 and process.poll() is None:  # until it has read that, all is mapped
-            time.sleep(0.01)
-            fcntl.ioctl(process.stdin, termios.FIONREAD, waiting)
-        maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
-        process.kill()
+    """The libraries that the kernel has mapped for a sidecar: one that has what it sends and listens with."""
+    with tempfile.TemporaryDirectory() as folder:
+        config, door = pathlib.Path(folder, "flightspan.yaml"), pathlib.Path(folder, "admin")
+        config.write_text(
+            f"service: {{ name: sbom }}\nsources: [{{ name: here, directory: {{ path: {folder} }} }}]\n"
+            f'exporters: [{{ name: nobody, otlp: {{ endpoint: "http://127.0.0.1:1" }} }}]\n'
+            f"queue: {{ path: {folder}/queue.db }}\nadmin: {{ listen: unix:{door} }}\n", encoding="utf-8")
+        with subprocess.Popen([program, "run", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            for _ in range(3000):  # until it listens, all is mapped
+                if door.exists() or process.poll() is not None:
+                    break
+                time.sleep(0.01)
+            maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
+            process.kill()
+            said = process.stderr.read().decode()
+            same("the sidecar began: " + said, True, door.exists())
     return {name for name in re.findall(r"(/\S+\.so[.\d]*)$", maps, re.M) if "/ld-linux" not in name}
 
 
@@ -90,8 +92,8 @@ def main():
             reached.add(ref)
             todo += edges[ref]
     same("every component is needed by something", {about["bom-ref"], *(c["bom-ref"] for c in bom["components"])}, reached)
-    elf = subprocess.run(["readelf", "-d", program], check=True, capture_output=True, text=True).stdout
-    same("what the program itself needs", elf.count("(NEEDED)"), len(edges[about["bom-ref"]]))
+    elf = subprocess.run(["readelf", "-dW", "-p", ".note.dlopen", program], check=True, capture_output=True, text=True).stdout
+    same("what the program itself needs, and loads", elf.count("(NEEDED)") + elf.count('"soname"'), len(edges[about["bom-ref"]]))
 
     same("a licence that is said", "MIT", packages["libyaml-0-2"]["licenses"][0]["license"].get("id"))
     for package in ("libc6", "libkeyutils1"):  # free text; a library and its tools under different ones

@@ -39,7 +39,7 @@ ok "make deb" make -s deb
 # It runs as root here and says so, which is no fault of the package.
 ok "lintian has nothing to say" lintian --allow-root --fail-on error,warning "$deb"
 field() { dpkg-deb -f "$deb" "$1"; }
-ok "the libraries are dependencies" bash -c 'for p in libcurl4 libzstd1 libsqlite3-0 libc6; do
+ok "the libraries are dependencies" bash -c 'for p in libcurl4 libmicrohttpd12 libzstd1 libsqlite3-0 libc6; do
 	grep -q "$p (>= " <<<"$1" || exit 1; done' sh "$(field Depends)"
 same "the version of the program" "$("${PROGRAM:-build/release/flightspan}" version | sed -n '1s/flightspan //p')" "$(field Version | sed 's/-1$//; s/~/-/')"
 

@@ -30,6 +30,7 @@ static const struct {
 	{ "kept_file", kept_file_suite },
 	{ "listener", listener_suite },
 	{ "landlock", landlock_suite },
+	{ "late", late_suite },
 	{ "log", log_suite },
 	{ "look", look_suite },
 	{ "frontier", frontier_suite },

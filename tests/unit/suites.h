@@ -31,6 +31,7 @@ Suite *inbox_suite(void);
 Suite *kept_file_suite(void);
 Suite *listener_suite(void);
 Suite *landlock_suite(void);
+Suite *late_suite(void);
 Suite *log_suite(void);
 Suite *look_suite(void);
 Suite *frontier_suite(void);
