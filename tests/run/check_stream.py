@@ -115,7 +115,8 @@ def kept_over_a_crash():
     if not SHIM.exists():
         return f"SKIP check-run: A STREAM'S CAPTURE OVER A CRASH IS NOT TESTED: needs {SHIM.name}"
     rules = "- { name: hand, signal: USR2, delay: 0, cooldown: 0, max_per_hour: 1000 }\n"
-    live = Live(PROGRAM, "stream-crash", rules + MARK, "window: 2s", shim=SHIM)
+    # Wide enough that a slow machine does not lose what was done before the mark was seen.
+    live = Live(PROGRAM, "stream-crash", rules + MARK, "window: 6s", shim=SHIM)
     left = lambda: sorted(p.name for p in live.s.dir.glob("queue.db.capture-*"))
     for number, name in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "stopped")):
         live.p.do(name)
