@@ -168,7 +168,15 @@ size_t span_bytes(const struct span *s)
 	return bytes;
 }
 
-/* A span's or event's attributes other than texts from the trace, and some more. */
+/*
+ * Attributes at most, but for texts from the trace and sums by reason: of an event, of a task
+ * or region, of a path; and what the name and the value of one take.
+ */
+#define EVENT_ATTRS 12u
+#define NODE_ATTRS 24u
+#define PATH_ATTRS 6u
+#define KEY_BYTES 44u
+/* Of a leaf, or a fourth of the capture's: all that is not a text from the trace. */
 #define REST_BYTES (SPAN_BYTES + 24 * (ATTR_BYTES + 48))
 
 /* A text may triple when it is repaired. */
@@ -181,7 +189,7 @@ static uint64_t text_bound(const struct pooled *text)
 
 static uint64_t wait_bound(const struct short_wait *w, const struct pooled *waker)
 {
-	return REST_BYTES + text_bound(w->stack) + text_bound(w->waker_stack) + text_bound(waker);
+	return text_bound(w->stack) + text_bound(w->waker_stack) + text_bound(waker);
 }
 
 static uint64_t leaf_bound(const struct mapper *m, const struct node *leaf)
@@ -195,15 +203,46 @@ static uint64_t leaf_bound(const struct mapper *m, const struct node *leaf)
 		explanation = (uint64_t)3 * (m->opt.attribute_length < MAX_EXPLANATION
 						     ? m->opt.attribute_length
 						     : MAX_EXPLANATION);
-	return wait_bound(&w, leaf->wait ? leaf->wait->waker_name : NULL) + text_bound(leaf->name) +
-	       explanation;
+	return REST_BYTES + wait_bound(&w, leaf->wait ? leaf->wait->waker_name : NULL) +
+	       text_bound(leaf->name) + explanation;
 }
 
-static uint64_t event_bound(const struct pending *p)
+static uint64_t event_bound(const struct mapper *m, const struct pending *p)
 {
+	uint64_t bytes = EVENT_BYTES + EVENT_ATTRS * (ATTR_BYTES + KEY_BYTES);
+
 	if (p->message)
-		return REST_BYTES + text_bound(p->message) + text_bound(p->category);
-	return wait_bound(&p->wait, p->wait.told ? p->wait.told->waker_name : NULL);
+		return bytes + text_bound(p->message) + text_bound(p->category);
+	/* The reason is the event's name, and an attribute. */
+	return bytes + 6 * m->reasons.list[p->wait.reason].name.len +
+	       wait_bound(&p->wait, p->wait.told ? p->wait.told->waker_name : NULL);
+}
+
+/* Time and how often, of each reason with its detail and without. */
+static uint64_t sums_bound(const struct mapper *m, const struct reason_sum *sums)
+{
+	uint64_t bytes = 0;
+
+	for (; sums; sums = sums->next)
+		bytes += 4 * (ATTR_BYTES + KEY_BYTES + m->reasons.list[sums->reason].key.len);
+	return bytes;
+}
+
+static uint64_t node_bound(const struct mapper *m, const struct node *n)
+{
+	uint64_t bytes = SPAN_BYTES + LINK_BYTES + NODE_ATTRS * (ATTR_BYTES + KEY_BYTES) +
+			 text_bound(n->name);
+
+	if (n->kind == NODE_CAPTURE)
+		bytes += (size_t)4 * REST_BYTES;
+	if (n->budget)
+		bytes += sums_bound(m, n->budget->reasons);
+	if (n->path)
+		bytes += PATH_ATTRS * (ATTR_BYTES + KEY_BYTES) +
+			 sums_bound(m, n->path->sums.reasons);
+	for (size_t i = 0; i < n->n_events; i++)
+		bytes += event_bound(m, &n->events[i]);
+	return bytes;
 }
 
 /* At least what the trace takes, told without putting its spans together. */
@@ -213,13 +252,8 @@ static uint64_t bound(const struct mapper *m, const struct trace *t)
 
 	for (size_t i = 0; i < t->n_leaves; i++)
 		bytes += leaf_bound(m, t->leaves[i]);
-	for (size_t i = 0; i < t->n_nodes; i++) {
-		const struct node *n = t->nodes[i];
-
-		bytes += (size_t)4 * REST_BYTES + text_bound(n->name);
-		for (size_t k = 0; k < n->n_events; k++)
-			bytes += event_bound(&n->events[k]);
-	}
+	for (size_t i = 0; i < t->n_nodes; i++)
+		bytes += node_bound(m, t->nodes[i]);
 	return bytes;
 }
 
