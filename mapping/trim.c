@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "mapping/keys.h"
 #include "mapping/mapper_state.h"
 
 /* Everything in a span but its texts, lists and name, encoded; and in an attribute. */
@@ -172,9 +173,9 @@ size_t span_bytes(const struct span *s)
  * Attributes at most, but for texts from the trace and sums by reason: of an event, of a task
  * or region, of a path; and what the name and the value of one take.
  */
-#define EVENT_ATTRS 12u
-#define NODE_ATTRS 24u
-#define PATH_ATTRS 6u
+#define EVENT_ATTRS ((uint64_t)12)
+#define NODE_ATTRS ((uint64_t)24)
+#define PATH_ATTRS ((uint64_t)6)
 #define KEY_BYTES 44u
 /* Of a leaf, or a fourth of the capture's: all that is not a text from the trace. */
 #define REST_BYTES (SPAN_BYTES + 24 * (ATTR_BYTES + 48))
@@ -276,17 +277,34 @@ static size_t bytes_without_events(struct mapper *m, struct node *n)
 	return bytes;
 }
 
+/* What it takes to say that something was dropped, if it does not say so already. */
+static size_t dropped_bytes(enum attribute_key key, uint64_t dropped)
+{
+	return dropped ? 0 : ATTR_BYTES + key_names[key].len;
+}
+
+/* Room for that of a node with events is taken in fit_nodes(), and given back if they fit. */
+static size_t reserve(const struct node *n)
+{
+	return n->n_events ? dropped_bytes(KEY_DROPPED_EVENTS, n->dropped_events) : 0;
+}
+
+static void take_bytes(uint64_t *left, size_t bytes)
+{
+	*left -= bytes < *left ? bytes : *left;
+}
+
 /* Tasks and regions from the first on, as parents precede their children. */
 static void fit_nodes(struct mapper *m, struct trace *t, uint64_t *left)
 {
 	for (size_t i = 0; i < t->n_nodes; i++) {
 		struct node *n = t->nodes[i];
-		size_t bytes = bytes_without_events(m, n);
+		size_t bytes = bytes_without_events(m, n) + reserve(n);
 
 		/* The first says what was dropped: it is sent whatever the limit. */
 		n->unsent = i && (bytes > *left || (n->parent && n->parent->unsent));
 		if (!n->unsent)
-			*left -= bytes < *left ? bytes : *left;
+			take_bytes(left, bytes);
 		t->left_out += n->unsent;
 	}
 }
@@ -321,10 +339,10 @@ static void fit_events(struct mapper *m, struct trace *t, uint64_t *left)
 		if (!n->n_events)
 			continue;
 		bytes = n->unsent ? SIZE_MAX : node_bytes(m, n) - bytes_without_events(m, n);
-		if (bytes > *left)
+		if (bytes > *left + reserve(n))
 			drop_events(m, n);
 		else
-			*left -= bytes;
+			*left = *left + reserve(n) - bytes;
 	}
 }
 
@@ -341,6 +359,7 @@ void trace_trim(struct mapper *m, struct trace *t)
 	}
 	if (bound(m, t) > left) {
 		sorted = true;
+		take_bytes(&left, dropped_bytes(KEY_DROPPED_SPANS, t->left_out));
 		fit_nodes(m, t, &left);
 		fit_leaves(m, t, &left);
 		fit_events(m, t, &left);
