@@ -6,7 +6,7 @@
 #ifndef MAPPING_ACCOUNT_H
 #define MAPPING_ACCOUNT_H
 
-#include "mapping/mapper_state.h"
+#include "mapping/waits.h"
 
 /* What its state comes to, after that has changed, or whether it assists, or is a ghost. */
 static inline void settle_part(struct goroutine *g)
@@ -34,12 +34,27 @@ HOT void account_charge(struct goroutine *g, int64_t now)
 	g->since = now;
 }
 
+/* It ran until `began`, was in a system call until now, and runs. */
+HOT void account_call(struct goroutine *g, int64_t began, int64_t now)
+{
+	struct budget *to = g->charged;
+
+	to->ns[g->part] += (uint64_t)(began - g->since);
+	to->count[g->part]++;
+	to->ns[PART_SYSCALL] += (uint64_t)(now - began);
+	to->count[PART_SYSCALL]++;
+	g->since = now;
+}
+
 /* Charge its time until now. */
 HOT MUST_CHECK enum status account_settle(struct mapper *m, struct goroutine *g, int64_t now,
 					  struct err *err)
 {
-	uint64_t ns = (uint64_t)(now - g->since);
+	uint64_t ns;
 
+	if (UNLIKELY(g->calling) && call_settle(m, g, err))
+		return err->code;
+	ns = (uint64_t)(now - g->since);
 	account_charge(g, now);
 	if (!ns || g->part != PART_BLOCKED)
 		return ST_OK;

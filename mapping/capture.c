@@ -113,6 +113,8 @@ static enum status map_assist(struct mapper *m, const struct event *ev, struct e
 	struct goroutine *g;
 	enum status st = goroutine_get(m, ev->id, &g, err);
 
+	if (!st && g->calling)
+		st = call_settle(m, g, err);
 	if (st)
 		return st;
 	/* Told again, or for the first time: then it has been so since it was first seen. */

@@ -149,14 +149,21 @@ static inline void track_ready(struct track *t, int64_t waker, const struct trac
 	t->stop.waker_last = waker_track->last;
 }
 
+/* A stop of its that is over: it was runnable and ran again then. */
+static inline void track_over(struct history *h, struct track *t, const struct stop *s,
+			      int64_t ready, int64_t ran)
+{
+	history_add(h, s, ready, ran, t->last);
+	t->last = h->n;
+}
+
 /* It runs again; `returns`: from a system call, without having been runnable. */
 static inline void track_run(struct history *h, struct track *t, int64_t now, bool returns)
 {
 	if (!t->stop.on)
 		return;
 	t->stop.on = false;
-	history_add(h, &t->stop, returns || !t->stop.ready ? now : t->stop.ready, now, t->last);
-	t->last = h->n;
+	track_over(h, t, &t->stop, returns || !t->stop.ready ? now : t->stop.ready, now);
 }
 
 /*

@@ -152,11 +152,12 @@ struct goroutine {
 	struct node *resident;	  /* whom it works for; NULL: nobody */
 	struct node *waiting_for; /* of the wait in flight; NULL: none is */
 	size_t n_entries;
-	uint8_t part;	/* enum budget_part: what its time is now; settle_part() */
-	uint8_t state;	/* enum go_state; running if it was not told */
-	uint8_t reason; /* while it waits */
+	uint8_t part;	 /* enum budget_part: what its time is now; settle_part() */
+	uint8_t state;	 /* enum go_state; running if it was not told */
+	uint8_t reason;	 /* while it waits */
 	uint8_t special; /* of enum goroutine_special */
-	bool holds;	/* the trace that the wait in flight is for: its node does not */
+	bool calling;	 /* the system, since wait.stopped; nothing else says so: call_settle() */
+	bool holds;	 /* the trace that the wait in flight is for: its node does not */
 	bool has_runnable;
 	uint8_t owner; /* enum goroutine_owner */
 	struct track track;
@@ -248,20 +249,20 @@ struct mapper {
 	struct map adopted; /* first half of an application's trace id -> struct trace */
 	size_t n_held;	    /* nodes and leaves of all traces */
 	uint64_t last_serial, last_stamp, last_goroutine;
-	int64_t generation_time; /* of the last event by the generation's own correction, if `aside` */
+	int64_t generation_time; /* of the last event, by the generation's own correction */
 	int64_t first_time, last_time, first_id_time;
-	uint64_t report_over_ns;	  /* shorter waits are neither spans nor events */
-	struct wall_clock clock;	  /* of the current generation */
-	uint64_t cut_at;		  /* byte where the current one was cut; 0: it is whole */
-	char damage[256];		  /* for the capture's span; empty: none */
-	bool started, lacks_clock;	  /* some generation had none */
-	bool aside; /* that may not be the reader's, or there are metrics: no short cut */
-	bool finishing;			  /* nobody works any more */
-	struct span_event *event_scratch; /* events_per_span, for spans.c */
-	struct attr *attr_scratch;	  /* MAX_EVENT_ATTRS for each of them */
-	struct attr *span_attrs;	  /* MAX_SPAN_ATTRS */
-	struct buf name, words;		  /* scratch, for spans.c */
-	struct buf packed;		  /* scratch, for packed.c */
+	uint64_t report_over_ns;   /* shorter waits are neither spans nor events */
+	struct wall_clock clock;   /* of the current generation */
+	uint64_t cut_at;	   /* byte where the current one was cut; 0: it is whole */
+	char damage[256];	   /* for the capture's span; empty: none */
+	bool started, lacks_clock; /* some generation had none */
+	bool aside;		   /* generation_time is kept, or there are metrics: no short cut */
+	bool finishing;		   /* nobody works any more */
+	struct span_event *event_scratch;    /* events_per_span, for spans.c */
+	struct attr *attr_scratch;	     /* MAX_EVENT_ATTRS for each of them */
+	struct attr *span_attrs;	     /* MAX_SPAN_ATTRS */
+	struct buf name, words;		     /* scratch, for spans.c */
+	struct buf packed;		     /* scratch, for packed.c */
 	struct sum reason_sums[MAX_REASONS]; /* scratch */
 	uint8_t (*hex)[WAKER_HEX];	     /* events_per_span + 1: scratch */
 	struct metrics_state metrics;
@@ -485,12 +486,6 @@ MUST_CHECK enum status task_open(struct mapper *m, uint64_t id, struct node **ou
 MUST_CHECK enum status log_event(struct mapper *m, struct goroutine *g, uint64_t task, int64_t time,
 				 const struct pooled *category, struct slice message,
 				 struct err *err);
-MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
-/* The same for a type of event that alone tells what it is to the goroutine. */
-enum turn { TURN_OTHER, TURN_BLOCKS, TURN_CALLS, TURN_STARTS, TURN_RETURNS };
-extern const uint8_t turns[256]; /* by the type byte */
-MUST_CHECK enum status map_turn(struct mapper *m, enum turn turn, const struct event *ev,
-				struct err *err);
 MUST_CHECK enum status map_range(struct mapper *m, const struct event *ev, struct err *err);
 MUST_CHECK enum status map_sync(struct mapper *m, const struct event *ev, struct err *err);
 /* A trace of tasks is being sent: the capture links to it if it is one of the longest. */
@@ -500,7 +495,5 @@ MUST_CHECK enum status capture_cut(struct mapper *m, struct err *err);
 /* The capture's own trace, and the links to it; after all others. */
 MUST_CHECK enum status capture_send(struct mapper *m, struct err *err);
 MUST_CHECK enum status capture_begin(struct mapper *m, const struct event *ev, struct err *err);
-/* A wait that the end of the capture cuts. */
-MUST_CHECK enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err);
 
 #endif /* MAPPING_MAPPER_STATE_H */

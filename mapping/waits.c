@@ -9,14 +9,14 @@ static bool in_flight(const struct goroutine *g)
 }
 
 /* The goroutine stops: remember when, and for which span it was working. */
-HOT void wait_begin(struct goroutine *g, const struct event *ev, enum go_state to)
+HOT void wait_begin(struct goroutine *g, int64_t now, int64_t id_time, enum go_state to)
 {
 	struct node *n = kept(g->resident);
 	struct wait *w = &g->wait;
 
-	w->stopped = ev->time;
+	w->stopped = now;
 	w->ready = 0;
-	w->id_time = ev->wire_time;
+	w->id_time = id_time;
 	w->syscall = to == GO_SYSCALL;
 	w->inherited = !g->n_entries;
 	/* What these go with is written with them. */
@@ -46,15 +46,13 @@ COLD static enum status reason_spell(struct mapper *m, struct wait *w, const str
 	return reasons_find(&m->reasons, ev->args[0], event_reason(ev), &w->reason, err);
 }
 
-/* Where it stopped, which may tell more of why. */
-HOT enum status stopped_where(struct mapper *m, struct wait *w, const struct event *ev,
-			      struct err *err)
+/* Where it stopped may tell more of why. */
+HOT enum status refine(struct mapper *m, struct wait *w, struct err *err)
 {
-	enum status st = stackpool_stack(&m->stacks, ev, &w->stack, err);
-	unsigned int detail = !st && w->stack ? w->stack->detail : DETAIL_NONE;
+	unsigned int detail = w->stack ? w->stack->detail : DETAIL_NONE;
 
 	if (!detail || reasons_refined(&m->reasons, w->reason, detail, &w->reason))
-		return st;
+		return ST_OK;
 	return reasons_refine(&m->reasons, w->reason, detail, &w->reason, err);
 }
 
@@ -66,23 +64,54 @@ HOT enum status stops(struct mapper *m, struct goroutine *g, const struct event 
 		      enum go_state to, bool told, struct err *err)
 {
 	struct wait *w = &g->wait;
-	enum status st;
+	enum status st = ST_OK;
 
 	w->reason = to == GO_WAITING ? REASON_COROUTINE : REASON_SYSCALL;
-	if (told && UNLIKELY(!reasons_known(&m->reasons, ev->args[0], &w->reason))) {
+	if (told && UNLIKELY(!reasons_known(&m->reasons, ev->args[0], &w->reason)))
 		st = reason_spell(m, w, ev, err);
-		if (st)
-			return st;
+	if (!st && g->resident) {
+		st = stackpool_stack(&m->stacks, ev, &w->stack, err);
+		if (!st)
+			st = refine(m, w, err);
+		wait_begin(g, ev->time, ev->wire_time, to);
 	}
-	if (g->resident) {
-		st = stopped_where(m, w, ev, err);
-		if (UNLIKELY(st))
-			return st;
-		wait_begin(g, ev, to);
-	}
+	if (UNLIKELY(st))
+		return st;
 	track_stop(&g->track, to == GO_WAITING ? STOP_WAIT : STOP_SYSCALL, w->reason, ev->time);
 	account_charge(g, ev->time);
 	return account_enter(m, g, to, w->reason, err);
+}
+
+/*
+ * It calls the system. Nearly all calls return before anybody asks for the goroutine, after a
+ * time that is told to nobody: so only what would be lost is remembered, until one of both.
+ */
+HOT enum status calls(struct mapper *m, struct goroutine *g, const struct event *ev,
+		      struct err *err)
+{
+	struct wait *w = &g->wait;
+
+	w->stopped = ev->time;
+	w->id_time = ev->wire_time;
+	g->calling = true;
+	return g->resident ? stackpool_stack(&m->stacks, ev, &w->stack, err) : ST_OK;
+}
+
+APART enum status call_settle(struct mapper *m, struct goroutine *g, struct err *err)
+{
+	struct wait *w = &g->wait;
+	int64_t began = w->stopped;
+	enum status st = ST_OK;
+
+	g->calling = false;
+	w->reason = REASON_SYSCALL;
+	if (g->resident) {
+		st = refine(m, w, err);
+		wait_begin(g, began, w->id_time, GO_SYSCALL);
+	}
+	track_stop(&g->track, STOP_SYSCALL, w->reason, began);
+	account_charge(g, began);
+	return st ? st : account_enter(m, g, GO_SYSCALL, w->reason, err);
 }
 
 /*
@@ -280,6 +309,25 @@ HOT enum status runs(struct mapper *m, struct goroutine *g, const struct event *
 	return wait_end(m, g, ev->time, false, err);
 }
 
+/* Back from a system call without having lost the proc. */
+HOT enum status returns(struct mapper *m, struct goroutine *g, const struct event *ev,
+			struct err *err)
+{
+	const struct stop call = { .began = g->wait.stopped,
+				   .kind = STOP_SYSCALL,
+				   .reason = REASON_SYSCALL };
+	enum status st;
+
+	if (LIKELY(g->calling && (uint64_t)(ev->time - call.began) < m->report_over_ns)) {
+		g->calling = false;
+		account_call(g, call.began, ev->time);
+		track_over(&m->history, &g->track, &call, ev->time, ev->time);
+		return ST_OK;
+	}
+	st = g->calling ? call_settle(m, g, err) : ST_OK;
+	return st ? st : runs(m, g, ev, GO_SYSCALL, err);
+}
+
 /* It is not running yet: preempted, woken, begun, or back from a system call. */
 HOT enum status other(struct mapper *m, struct goroutine *g, const struct event *ev,
 		      struct err *err)
@@ -353,11 +401,11 @@ enum status map_turn(struct mapper *m, enum turn turn, const struct event *ev, s
 	case TURN_BLOCKS:
 		return stops(m, g, ev, GO_WAITING, true, err);
 	case TURN_CALLS:
-		return stops(m, g, ev, GO_SYSCALL, false, err);
+		return calls(m, g, ev, err);
 	case TURN_STARTS:
 		return runs(m, g, ev, GO_RUNNABLE, err);
 	case TURN_RETURNS:
-		return runs(m, g, ev, GO_SYSCALL, err);
+		return returns(m, g, ev, err);
 	case TURN_OTHER:
 		break;
 	}
@@ -372,6 +420,8 @@ enum status map_transition(struct mapper *m, const struct event *ev, struct err 
 		return ST_OK;
 	g = goroutine_of(m, ev, err);
 	if (UNLIKELY(!g))
+		return err->code;
+	if (UNLIKELY(g->calling) && call_settle(m, g, err))
 		return err->code;
 	if (UNLIKELY(m->opt.metrics))
 		metrics_transition(m, g, ev);

@@ -1,0 +1,22 @@
+/* waits: what a transition of a goroutine's state means to it; waits.c. */
+#ifndef MAPPING_WAITS_H
+#define MAPPING_WAITS_H
+
+#include "mapping/mapper_state.h"
+
+MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
+/* The same for a type of event that alone tells what it is to the goroutine. */
+enum turn { TURN_OTHER, TURN_BLOCKS, TURN_CALLS, TURN_STARTS, TURN_RETURNS };
+extern const uint8_t turns[256]; /* by the type byte */
+MUST_CHECK enum status map_turn(struct mapper *m, enum turn turn, const struct event *ev,
+				struct err *err);
+
+/*
+ * The goroutine is in a system call, and until now that was remembered alone: now its state,
+ * its time and its wait say so. Before anything else looks at those of one that is `calling`.
+ */
+MUST_CHECK enum status call_settle(struct mapper *m, struct goroutine *g, struct err *err);
+/* A wait that the end of the capture cuts. */
+MUST_CHECK enum status wait_cut(struct mapper *m, struct goroutine *g, struct err *err);
+
+#endif /* MAPPING_WAITS_H */
