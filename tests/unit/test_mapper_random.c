@@ -195,6 +195,17 @@ static enum status ranges(struct program *p, size_t g)
 	return map_world_feed(p->w, ev);
 }
 
+/* Told of one in a system call: it is not charged to the GC before it runs again. */
+static enum status still_assists(struct program *p, size_t g)
+{
+	p->g[g].assist = true;
+	return map_world_feed(p->w, (struct event){ .kind = EVENT_RANGE_ACTIVE,
+						    .wire = EV_GC_MARK_ASSIST_ACTIVE,
+						    .resource = RESOURCE_GOROUTINE,
+						    .id = (int64_t)g + 1,
+						    .g = (int64_t)g + 1 });
+}
+
 /* Something that a running goroutine does. */
 static enum status act(struct program *p, size_t g)
 {
@@ -255,6 +266,8 @@ static enum status step(struct program *p)
 	case GO_WAITING:
 		return below(p, 6) ? ST_OK : go(p, g, NO_GOROUTINE, EV_GO_UNBLOCK, GO_RUNNABLE);
 	case GO_SYSCALL:
+		if (!below(p, 20))
+			return still_assists(p, g);
 		if (!below(p, 12))
 			return go(p, g, (int64_t)g + 1, EV_GO_DESTROY_SYSCALL, GO_NOT_EXIST);
 		return below(p, 2)
