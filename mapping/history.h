@@ -116,6 +116,8 @@ static inline void history_add(struct history *h, const struct stop *s, int64_t 
 	uint64_t waker = s->kind & STOP_WOKEN ? record_back(own, s->waker_last) << RECORD_BACK : 0;
 
 	h->n = own;
+	/* The ring is larger than the caches that are near. */
+	__builtin_prefetch(&h->ring[(own + 16) % MAX_HISTORY], 1, 3);
 	if (UNLIKELY((uint64_t)(ran - s->began) >= RECORD_NS)) {
 		history_add_long(r, ran);
 		return;

@@ -6,7 +6,7 @@
 
 MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
 /* The same for a type of event that alone tells what it is to the goroutine. */
-enum turn { TURN_OTHER, TURN_BLOCKS, TURN_CALLS, TURN_STARTS, TURN_RETURNS };
+enum turn { TURN_OTHER, TURN_CALLS, TURN_RETURNS, TURN_STARTS, TURN_BLOCKS };
 extern const uint8_t turns[256]; /* by the type byte */
 MUST_CHECK enum status map_turn(struct mapper *m, enum turn turn, const struct event *ev,
 				struct err *err);
