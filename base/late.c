@@ -11,7 +11,6 @@ static enum status load(struct late *l, struct err *err)
 		return err_set(err, ST_IO, ERR_NO_OFFSET, "cannot load %s: %s", l->what, dlerror());
 	for (size_t i = 0; i < l->n; i++) {
 		const struct late_function *f = &l->functions[i];
-
 		void *found = dlsym(library, f->name);
 
 		memcpy(f->place, &found, sizeof(found));

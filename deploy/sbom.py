@@ -2,8 +2,8 @@
 """sbom.py PROGRAM FILE: what PROGRAM is made of, as CycloneDX 1.6 JSON.
 
 The program is asked, not a list kept by hand: its dynamic section, and its notes of what it loads when it is needed
-(base/late.h). Each library that it needs so, and those need, as the loader of this machine finds them; whose Debian package each file is; what that package's copyright file says, if a
-machine can read it. Where nothing is known nothing is said. The same program on the same machine gives the same bytes:
+(base/late.h). Each library that it needs so, and those need, as the loader of this machine finds them; whose Debian
+package each file is; what that package's copyright file says, if a machine can read it. Where nothing is known nothing is said. The same program on the same machine gives the same bytes:
 the only time in it is SOURCE_DATE_EPOCH, or that of the commit.
 """
 import hashlib

@@ -215,6 +215,7 @@ uint64_t retry_after_ns(struct slice value, int64_t now_s)
 	}
 	if (i && i == value.len)
 		return capped_ns(seconds);
+	/* Whatever has an answer has libcurl. */
 	if (i || !value.len || value.len >= sizeof(date) || curl_load(&err))
 		return 0;
 	memcpy(date, value.ptr, value.len);

@@ -1,6 +1,5 @@
 #include "exporter/http.h"
 
-#include <pthread.h>
 #include <strings.h>
 
 #include "base/buf.h"

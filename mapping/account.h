@@ -27,7 +27,7 @@ static inline void settle_part(struct goroutine *g)
 	g->part = part;
 }
 
-/* Charge its time until now to the node it works for; it is not blocked. */
+/* Charge its time until now to the node it works for; what it was blocked on is not counted. */
 HOT void account_charge(struct goroutine *g, int64_t now)
 {
 	g->charged->ns[g->part] += (uint64_t)(now - g->since);

@@ -11,7 +11,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "mapping/mapper_state.h"
+#include "mapping/waits.h"
 
 static int by_goroutine(const void *a, const void *b)
 {
@@ -108,8 +108,8 @@ void path_free(struct mapper *m, struct path *p)
 	pool_put(&m->paths, p);
 }
 
-enum status critical_path(struct mapper *m, struct node *task, const struct goroutine *g,
-			  int64_t end, struct err *err)
+enum status critical_path(struct mapper *m, struct node *task, struct goroutine *g, int64_t end,
+			  struct err *err)
 {
 	bool marks = path_owner(task) == task && task->trace->n_nodes + task->trace->n_leaves > 1;
 	struct walk w = { .history = &m->history,
@@ -119,11 +119,14 @@ enum status critical_path(struct mapper *m, struct node *task, const struct goro
 			  .follow = true,
 			  .now = end,
 			  .goroutine = g->id };
-	struct stop stop = g->track.stop; /* not over yet */
+	struct stop stop; /* not over yet */
 	enum status st;
 
 	if (task->left_out)
 		return ST_OK;
+	/* It ends a task in the middle of a system call: nothing forbids that. */
+	if (g->calling && call_settle(m, g, err))
+		return err->code;
 	if (!m->segments)
 		m->segments = mem_alloc(MAX_PATH_SEGMENTS * sizeof(*m->segments));
 	if (!m->segments)
@@ -132,6 +135,7 @@ enum status critical_path(struct mapper *m, struct node *task, const struct goro
 	w.path = task->path = path_new(m, err);
 	if (!w.path)
 		return err->code;
+	stop = g->track.stop;
 	if (!stop.ready)
 		stop.ready = end;
 	st = history_walk(&w, g->track.last, stop.on ? &stop : NULL, err);

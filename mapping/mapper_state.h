@@ -467,7 +467,7 @@ uint64_t account_stw(const struct mapper *m, int64_t now);
 
 /* critical.c */
 /* The path of a task that has ended, or is cut, at `end`, back from goroutine g. */
-MUST_CHECK enum status critical_path(struct mapper *m, struct node *task, const struct goroutine *g,
+MUST_CHECK enum status critical_path(struct mapper *m, struct node *task, struct goroutine *g,
 				     int64_t end, struct err *err);
 /* What the waker of a stop did since the stop began. */
 MUST_CHECK enum status waker_path(struct mapper *m, const struct stop *stop, struct path **out,

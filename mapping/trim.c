@@ -188,35 +188,12 @@ static uint64_t text_bound(const struct pooled *text)
 	return text && text->valid ? len : (uint64_t)3 * len;
 }
 
-static uint64_t wait_bound(const struct short_wait *w, const struct pooled *waker)
+/* The reason is the name, and an attribute. */
+static uint64_t wait_bound(const struct mapper *m, const struct short_wait *w,
+			   const struct pooled *waker)
 {
-	return text_bound(w->stack) + text_bound(w->waker_stack) + text_bound(waker);
-}
-
-static uint64_t leaf_bound(const struct mapper *m, const struct node *leaf)
-{
-	struct short_wait w = { .stack = NULL };
-	uint64_t explanation = 0;
-
-	if (leaf->wait)
-		w = short_wait(leaf->wait);
-	if (leaf->path)
-		explanation = (uint64_t)3 * (m->opt.attribute_length < MAX_EXPLANATION
-						     ? m->opt.attribute_length
-						     : MAX_EXPLANATION);
-	return REST_BYTES + wait_bound(&w, leaf->wait ? leaf->wait->waker_name : NULL) +
-	       text_bound(leaf->name) + explanation;
-}
-
-static uint64_t event_bound(const struct mapper *m, const struct pending *p)
-{
-	uint64_t bytes = EVENT_BYTES + EVENT_ATTRS * (ATTR_BYTES + KEY_BYTES);
-
-	if (p->message)
-		return bytes + text_bound(p->message) + text_bound(p->category);
-	/* The reason is the event's name, and an attribute. */
-	return bytes + 6 * m->reasons.list[p->wait.reason].name.len +
-	       wait_bound(&p->wait, p->wait.told ? p->wait.told->waker_name : NULL);
+	return 6 * m->reasons.list[w->reason].name.len + text_bound(w->stack) +
+	       text_bound(w->waker_stack) + text_bound(waker);
 }
 
 /* Time and how often, of each reason with its detail and without. */
@@ -227,6 +204,31 @@ static uint64_t sums_bound(const struct mapper *m, const struct reason_sum *sums
 	for (; sums; sums = sums->next)
 		bytes += 4 * (ATTR_BYTES + KEY_BYTES + m->reasons.list[sums->reason].key.len);
 	return bytes;
+}
+
+static uint64_t leaf_bound(const struct mapper *m, const struct node *leaf)
+{
+	uint64_t bytes = REST_BYTES + text_bound(leaf->name);
+	size_t words = m->opt.attribute_length < MAX_EXPLANATION ? m->opt.attribute_length
+								 : MAX_EXPLANATION;
+
+	if (leaf->wait) {
+		const struct short_wait w = short_wait(leaf->wait);
+
+		bytes += wait_bound(m, &w, leaf->wait->waker_name);
+	}
+	if (leaf->path)
+		bytes += 3 * words + sums_bound(m, leaf->path->sums.reasons);
+	return bytes;
+}
+
+static uint64_t event_bound(const struct mapper *m, const struct pending *p)
+{
+	uint64_t bytes = EVENT_BYTES + EVENT_ATTRS * (ATTR_BYTES + KEY_BYTES);
+
+	if (p->message)
+		return bytes + text_bound(p->message) + text_bound(p->category);
+	return bytes + wait_bound(m, &p->wait, p->wait.told ? p->wait.told->waker_name : NULL);
 }
 
 static uint64_t node_bound(const struct mapper *m, const struct node *n)

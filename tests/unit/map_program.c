@@ -258,6 +258,9 @@ static enum status step(struct program *p)
 	case GO_SYSCALL:
 		if (!below(p, 20))
 			return still_assists(p, g);
+		/* A proc that is kept is context enough. */
+		if (!below(p, 10))
+			return end_task(p, g);
 		if (!below(p, 12))
 			return go(p, g, (int64_t)g + 1, EV_GO_DESTROY_SYSCALL, GO_NOT_EXIST);
 		return below(p, 2)

@@ -275,36 +275,38 @@ END_TEST
 
 #define HELD_WAITS 24
 
-/* A task that waits for a lock again and again, and logs what is no UTF-8. */
-static void run_waiter(struct map_world *w)
-{
-	char script[128 * (HELD_WAITS + 1)];
-	size_t n =
-		(size_t)snprintf(script, sizeof(script), "1 g1 task 1 holder; 2 g2 task 2 waiter;");
+/* One wait of a task, the i-th: writes the commands for it. */
+typedef int step(char *to, size_t size, int i);
 
-	for (int i = 1; i <= HELD_WAITS; i++)
-		n += (size_t)snprintf(script + n, sizeof(script) - n,
-				      "%d g2 block sync s9; %d g1 wakes g2 s1; %d g2 runs;"
-				      "%d g2 log 2 c \xff\xff\xff\xff\xff\xff;",
-				      i * 3000, i * 3000 + 2000, i * 3000 + 2001, i * 3000 + 2002);
-	snprintf(script + n, sizeof(script) - n, "90000 g2 end 2; 90001 g1 end 1");
-	ck_assert_int_eq(map_world_run(w, script), ST_OK);
+/* For a lock, and a log of what is no UTF-8. */
+static int lock_step(char *to, size_t size, int i)
+{
+	return snprintf(to, size,
+			"%d g2 block sync s9; %d g1 wakes g2 s1; %d g2 runs;"
+			"%d g2 log 2 c \xff\xff\xff\xff\xff\xff;",
+			i * 3000, i * 3000 + 2000, i * 3000 + 2001, i * 3000 + 2002);
 }
 
-/* One with many regions, in each of which it waits shortly for another reason. */
-static void run_regions(struct map_world *w)
+/* A short one, in a region of its own, for another reason than the one before. */
+static int region_step(char *to, size_t size, int i)
 {
 	static const char *const reasons[] = { "sync", "network", "sleep", "select" };
+
+	return snprintf(to, size,
+			"%d g2 region 2 p; %d g2 block %s s9; %d g1 wakes g2 s1; %d g2 runs;"
+			"%d g2 close 2 p;",
+			i * 3000, i * 3000 + 1, reasons[i % 4], i * 3000 + 21, i * 3000 + 22,
+			i * 3000 + 23);
+}
+
+static void run_waiter(struct map_world *w, step *one)
+{
 	char script[160 * (HELD_WAITS + 1)];
 	size_t n =
 		(size_t)snprintf(script, sizeof(script), "1 g1 task 1 holder; 2 g2 task 2 waiter;");
 
 	for (int i = 1; i <= HELD_WAITS; i++)
-		n += (size_t)snprintf(script + n, sizeof(script) - n,
-				      "%d g2 region 2 p; %d g2 block %s s9; %d g1 wakes g2 s1;"
-				      "%d g2 runs; %d g2 close 2 p;",
-				      i * 3000, i * 3000 + 1, reasons[i % 4], i * 3000 + 21,
-				      i * 3000 + 22, i * 3000 + 23);
+		n += (size_t)one(script + n, sizeof(script) - n, i);
 	snprintf(script + n, sizeof(script) - n, "90000 g2 end 2; 90001 g1 end 1");
 	ck_assert_int_eq(map_world_run(w, script), ST_OK);
 }
@@ -319,9 +321,9 @@ static size_t bytes_of_trace(const struct map_world *w, const struct span *one)
 	return bytes;
 }
 
-static void (*const shapes[])(struct map_world *w) = { run_waiter, run_regions };
+static step *const steps[] = { lock_step, region_step };
 
-static size_t bytes_under(uint64_t limit, void (*run)(struct map_world *w))
+static size_t bytes_under(uint64_t limit, step *one)
 {
 	struct map_world w;
 	size_t bytes;
@@ -329,7 +331,7 @@ static size_t bytes_under(uint64_t limit, void (*run)(struct map_world *w))
 	map_world_init(&w);
 	w.opt.events_over_ns = 10;
 	w.opt.bytes_per_trace = limit;
-	run(&w);
+	run_waiter(&w, one);
 	bytes = bytes_of_trace(&w, records_find(&w.records, "waiter"));
 	map_world_release(&w);
 	ck_assert_msg(bytes <= limit, "%zu bytes, limit %zu", bytes, (size_t)limit);
@@ -339,11 +341,11 @@ static size_t bytes_under(uint64_t limit, void (*run)(struct map_world *w))
 /* Whether a trace is surely small enough is told by a bound: none that is not may pass it. */
 START_TEST(no_trace_is_over_its_bytes)
 {
-	size_t whole = bytes_under(1000000, shapes[_i]);
+	size_t whole = bytes_under(1000000, steps[_i]);
 
-	ck_assert_uint_lt(bytes_under(whole - 1, shapes[_i]), whole);
+	ck_assert_uint_lt(bytes_under(whole - 1, steps[_i]), whole);
 	for (uint64_t limit = 200000; limit > 3000; limit -= limit / 40)
-		ck_assert_uint_gt(bytes_under(limit, shapes[_i]), limit < 8000 ? 1000 : 6000);
+		ck_assert_uint_gt(bytes_under(limit, steps[_i]), limit < 8000 ? 1000 : 6000);
 }
 END_TEST
 
@@ -387,7 +389,7 @@ Suite *mapper_memory_suite(void)
 	tcase_add_test(c, given_up_anywhere);
 	tcase_add_test(c, more_names_than_the_pool_takes);
 	tcase_add_test(c, a_stop_of_many_minutes);
-	tcase_add_loop_test(c, no_trace_is_over_its_bytes, 0, sizeof(shapes) / sizeof(shapes[0]));
+	tcase_add_loop_test(c, no_trace_is_over_its_bytes, 0, sizeof(steps) / sizeof(steps[0]));
 	tcase_add_loop_test(c, a_million_blocks, 0, (int)(sizeof(tight) / sizeof(tight[0])));
 	suite_add_tcase(s, c);
 	return s;
