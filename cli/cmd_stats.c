@@ -4,26 +4,22 @@
 #include "cli/cli.h"
 #include "cli/stats_print.h"
 #include "collector/source/file.h"
-#include "collector/trace/reader.h"
+#include "collector/trace/reader_loop.h"
 
 /* All rows there can be, with names of 1 KiB escaped, and ten whole stacks. */
 #define MAX_OUTPUT ((size_t)64 << 20)
 
-/*
- * Everything the reader has; ST_END: that is all of the trace. Flat, so that what the reader
- * and the statistics do for each event is one loop: a twentieth of the time.
- */
+HOT enum status take(void *stats, const struct event *ev, unsigned int type, struct err *err)
+{
+	if (type == ANY_TYPE)
+		return stats_feed(stats, ev, err);
+	return stats_feed_type(stats, ev, type, err);
+}
+
+/* Everything the reader has; ST_END: that is all of the trace. */
 FLAT static enum status feed_all(struct stats *s, struct reader *r, struct err *err)
 {
-	const struct event *ev;
-	enum status st;
-
-	while (!(st = reader_next(r, &ev, err))) {
-		st = stats_feed(s, ev, err);
-		if (st)
-			break;
-	}
-	return st;
+	return reader_each(r, take, s, err);
 }
 
 static enum status print(const struct stats *s, const struct stats_source *src, bool json,

@@ -4,7 +4,7 @@
 #include "cli/progress.h"
 #include "collector/source/file.h"
 #include "collector/trace/header.h"
-#include "collector/trace/reader.h"
+#include "collector/trace/reader_loop.h"
 
 /* Events between two looks at the clock. */
 #define PROGRESS_EVENTS 8192
@@ -60,41 +60,62 @@ static enum status anchor_clock(struct file_source *f, struct mapper_options *o,
 	return st;
 }
 
-/* ST_OK at the end of the trace; a reader's failure goes into the result. */
-FLAT HOT_CALL static enum status pump(struct reader *r, struct mapper *m, struct file_source *f,
-				      struct convert_watch watch, struct convert_result *result,
-				      struct err *err)
+/* Where the events go. */
+struct pumped {
+	struct mapper *mapper;
+	struct file_source *file;
+	struct convert_watch watch;
+	uint64_t n;
+	enum status failed; /* what went wrong with an event, not with reading it */
+	struct err *err;    /* of that */
+};
+
+APART static enum status look(struct pumped *p)
 {
-	const struct event *ev;
+	return p->watch.fn(p->watch.arg, file_source_consumed(p->file), file_source_size(p->file),
+			   p->err);
+}
+
+HOT enum status take(void *to, const struct event *ev, unsigned int type, struct err *why)
+{
+	struct pumped *p = to;
+	enum status st;
+
+	(void)why;
+	st = type == ANY_TYPE ? mapper_feed(p->mapper, ev, p->err)
+			      : mapper_feed_type(p->mapper, ev, type, p->err);
+	if (!st && UNLIKELY(++p->n % PROGRESS_EVENTS == 0) && p->watch.fn)
+		st = look(p);
+	if (UNLIKELY(st))
+		p->failed = st;
+	return st;
+}
+
+FLAT HOT_CALL static enum status read_all(struct reader *r, struct pumped *p, struct err *err)
+{
+	return reader_each(r, take, p, err);
+}
+
+/* ST_OK at the end of the trace; a reader's failure goes into the result. */
+static enum status pump(struct reader *r, struct pumped *p, struct convert_result *result)
+{
 	struct err why = ERR_INIT;
-	uint64_t n = 0;
+	enum status st = read_all(r, p, &why);
 
-	for (;;) {
-		enum status st = reader_next(r, &ev, &why);
-
-		if (st == ST_END)
-			return ST_OK;
-		if (st) {
-			/* Nothing came before it: that is no conversion. */
-			if ((st != ST_FORMAT && st != ST_LIMIT) || !reader_generations(r)) {
-				*err = why;
-				return st;
-			}
-			result->damaged = true;
-			result->damage = why;
-			result->salvaged = reader_salvaged(r) != NULL;
-			mapper_tell_damage(m, why.msg);
-			return ST_OK;
-		}
-		st = mapper_feed(m, ev, err);
-		if (st)
-			return st;
-		if (watch.fn && ++n % PROGRESS_EVENTS == 0) {
-			st = watch.fn(watch.arg, file_source_consumed(f), file_source_size(f), err);
-			if (st)
-				return st;
-		}
+	if (p->failed)
+		return p->failed;
+	if (st == ST_END)
+		return ST_OK;
+	/* Nothing came before it: that is no conversion. */
+	if ((st != ST_FORMAT && st != ST_LIMIT) || !reader_generations(r)) {
+		*p->err = why;
+		return st;
 	}
+	result->damaged = true;
+	result->damage = why;
+	result->salvaged = reader_salvaged(r) != NULL;
+	mapper_tell_damage(p->mapper, why.msg);
+	return ST_OK;
 }
 
 enum status convert_source(struct file_source *f, const char *name,
@@ -104,6 +125,7 @@ enum status convert_source(struct file_source *f, const char *name,
 {
 	struct mapper_options o = *options;
 	struct metrics list;
+	struct pumped to;
 	enum status st = anchor_clock(f, &o, err);
 	struct reader *r = st ? NULL : reader_open(file_source_bytes(f), err);
 	struct mapper *m = r ? mapper_new(&o, sink, err) : NULL;
@@ -119,7 +141,8 @@ enum status convert_source(struct file_source *f, const char *name,
 			 result->version, NEWEST_VERSION);
 	reader_salvage(r);
 	reader_take_notes(r, mapper_note_bytes());
-	st = pump(r, m, f, watch, result, err);
+	to = (struct pumped){ .mapper = m, .file = f, .watch = watch, .err = err };
+	st = pump(r, &to, result);
 	if (!st)
 		st = mapper_finish(m, err);
 	if (!st && metrics.emit) {

@@ -179,21 +179,33 @@ APART static void follow_generation(struct mapper *m, const struct event *ev)
 	m->aside = m->opt.metrics || ev->time != m->generation_time;
 }
 
-enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+/* Not by its turn, if it is of a type that has one. */
+APART static enum status feed_aside(struct mapper *m, const struct event *ev, struct err *err)
 {
-	enum turn turn = turns[ev->wire];
+	follow_generation(m, ev);
+	return ev->kind == EVENT_STATE_TRANSITION ? map_transition(m, ev, err)
+						  : feed_other(m, ev, err);
+}
+
+enum status mapper_feed_type(struct mapper *m, const struct event *ev, unsigned int type,
+			     struct err *err)
+{
+	enum turn turn = turn_of(type);
 
 	m->sum.events++;
 	m->last_time = ev->time;
-	if (UNLIKELY(m->aside)) {
-		follow_generation(m, ev);
-		turn = TURN_OTHER;
-	}
-	if (LIKELY(turn != TURN_OTHER))
+	if (UNLIKELY(m->aside))
+		return feed_aside(m, ev, err);
+	if (turn != TURN_OTHER)
 		return map_turn(m, turn, ev, err);
-	if (ev->kind == EVENT_STATE_TRANSITION)
+	if (event_heads[type].kind == EVENT_STATE_TRANSITION)
 		return map_transition(m, ev, err);
 	return feed_other(m, ev, err);
+}
+
+APART enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err)
+{
+	return mapper_feed_type(m, ev, ev->wire, err);
 }
 
 static int by_id(const void *a, const void *b)

@@ -92,6 +92,9 @@ void mapper_free(struct mapper *m);
 /* What it wants noted of each goroutine: reader_take_notes(), before the first event. */
 size_t mapper_note_bytes(void);
 MUST_CHECK enum status mapper_feed(struct mapper *m, const struct event *ev, struct err *err);
+/* The same of an event of that wire type, which the caller knows when it is compiled. */
+MUST_CHECK enum status mapper_feed_type(struct mapper *m, const struct event *ev, unsigned int type,
+					struct err *err);
 /* The capture's span says that the trace was damaged, and this of how. Copied. */
 void mapper_tell_damage(struct mapper *m, const char *why);
 /* End what is open at the time of the last event. Feed nothing after it. */

@@ -126,9 +126,9 @@ APART static enum status note_thread(struct stats *s, const struct event *ev, st
 }
 
 /* By the type: what it is about besides is asked where there may be several. */
-HOT enum status feed(struct stats *s, const struct event *ev, struct err *err)
+HOT enum status feed(struct stats *s, const struct event *ev, unsigned int type, struct err *err)
 {
-	switch (ev->wire) {
+	switch (type) {
 	case EV_GO_START:
 		return stats_goes(s, ev, GO_RUNNABLE, GO_RUNNING, err);
 	case EV_GO_STOP:
@@ -174,7 +174,7 @@ HOT enum status feed(struct stats *s, const struct event *ev, struct err *err)
 	}
 }
 
-enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
+APART enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
 {
 	enum status st;
 
@@ -185,7 +185,15 @@ enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
 		if (st)
 			return st;
 	}
-	return feed(s, ev, err);
+	return feed(s, ev, ev->wire, err);
+}
+
+enum status stats_feed_type(struct stats *s, const struct event *ev, unsigned int type,
+			    struct err *err)
+{
+	s->report.last_ns = ev->time;
+	s->by_wire[type]++;
+	return feed(s, ev, type, err);
 }
 
 static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *err)

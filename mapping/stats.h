@@ -89,6 +89,9 @@ void stats_free(struct stats *s);
  * must have been asked for: stats_note_bytes(). A failure may lose a part of it.
  */
 MUST_CHECK enum status stats_feed(struct stats *s, const struct event *ev, struct err *err);
+/* The same for an event that is not its thread's first in the generation; `type`: its wire type. */
+MUST_CHECK enum status stats_feed_type(struct stats *s, const struct event *ev, unsigned int type,
+				       struct err *err);
 
 /*
  * The trace is over, or no more of it can be read: close what is open, sum and sort. Once,

@@ -55,7 +55,7 @@ static enum status enter(struct stats *s, struct stats_go *g, const struct event
 		return ST_OK;
 	case GO_WAITING:
 		/* Those created in it did not block, nor call in the other. */
-		return ev->from == GO_RUNNING ? stats_block(s, g, ev, err) : ST_OK;
+		return ev->from == GO_RUNNING ? stats_block(s, g, ev, ev->wire, err) : ST_OK;
 	case GO_SYSCALL:
 		if (ev->from == GO_RUNNING)
 			g->dist = &s->report.syscalls;

@@ -42,16 +42,16 @@ static inline struct slice stats_reason_of(const struct event *ev)
 	return reason.len ? reason : SLICE(STATS_COROUTINE);
 }
 
-/* It blocks: where that counts. */
+/* It blocks, in an event of that type: where that counts. */
 HOT MUST_CHECK enum status stats_block(struct stats *s, struct stats_go *g, const struct event *ev,
-				       struct err *err)
+				       unsigned int type, struct err *err)
 {
 	struct stats_row *reason;
 	enum status st;
 
 	st = stats_row_of(&s->report.blocks, ev, ev->args[0], stats_reason_of, &reason, err);
 	if (!st)
-		st = stats_stacks_find(&s->stacks, ev, reason, &g->stack, err);
+		st = stats_stacks_find(&s->stacks, ev, type, reason, &g->stack, err);
 	if (!st)
 		g->dist = &reason->dist;
 	return st;
@@ -77,7 +77,7 @@ HOT MUST_CHECK enum status stats_goes(struct stats *s, const struct event *ev, e
 		g->dist = &s->report.latency;
 	if (to == GO_SYSCALL)
 		g->dist = &s->report.syscalls;
-	return to == GO_WAITING ? stats_block(s, g, ev, err) : ST_OK;
+	return to == GO_WAITING ? stats_block(s, g, ev, EV_GO_BLOCK, err) : ST_OK;
 }
 
 HOT MUST_CHECK enum status stats_begin(struct stats *s, const struct event *ev, struct err *err)

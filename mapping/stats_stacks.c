@@ -142,11 +142,11 @@ APART static enum status find_site(struct stats_stacks *t, const struct event *e
 	return map_put(&t->by_site, site, *out, err);
 }
 
-enum status stats_stacks_find(struct stats_stacks *t, const struct event *ev,
+enum status stats_stacks_find(struct stats_stacks *t, const struct event *ev, unsigned int type,
 			      const struct stats_row *reason, struct stats_stack **out,
 			      struct err *err)
 {
-	uint64_t id = event_stack_id(ev);
+	uint64_t id = event_stack_of(ev, type);
 	uint64_t site = id << REASON_BITS | reason->index;
 	/* Neighbours in id and reason are neighbours here. */
 	struct stats_site *near = &t->near[(id * 4 + reason->index) % STATS_NEAR_SITES];

@@ -47,10 +47,11 @@ void stats_stacks_release(struct stats_stacks *t);
 /* Stack ids mean something else from now on. */
 void stats_stacks_new_generation(struct stats_stacks *t);
 
-/* The sums that a block for `reason` at the event's stack belongs to. */
+/* The sums that a block for `reason` belongs to, at the stack of the event, which is of that type.
+ */
 MUST_CHECK enum status stats_stacks_find(struct stats_stacks *t, const struct event *ev,
-					 const struct stats_row *reason, struct stats_stack **out,
-					 struct err *err);
+					 unsigned int type, const struct stats_row *reason,
+					 struct stats_stack **out, struct err *err);
 
 /*
  * The up to `max` stacks with most blocked time inside the trace, most first, in

@@ -362,13 +362,6 @@ HOT enum status other(struct mapper *m, struct goroutine *g, const struct event 
 	return wait_end(m, g, ev->time, false, err);
 }
 
-const uint8_t turns[256] = {
-	[EV_GO_BLOCK] = TURN_BLOCKS,
-	[EV_GO_SYSCALL_BEGIN] = TURN_CALLS,
-	[EV_GO_START] = TURN_STARTS,
-	[EV_GO_SYSCALL_END] = TURN_RETURNS,
-};
-
 /* It has no note yet: it may be known from something else that it did. NULL: err is set. */
 COLD static struct goroutine *note_goroutine(struct mapper *m, int64_t id, struct goroutine **note,
 					     struct err *err)

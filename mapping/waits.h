@@ -7,9 +7,24 @@
 MUST_CHECK enum status map_transition(struct mapper *m, const struct event *ev, struct err *err);
 /* The same for a type of event that alone tells what it is to the goroutine. */
 enum turn { TURN_OTHER, TURN_CALLS, TURN_RETURNS, TURN_STARTS, TURN_BLOCKS };
-extern const uint8_t turns[256]; /* by the type byte */
 MUST_CHECK enum status map_turn(struct mapper *m, enum turn turn, const struct event *ev,
 				struct err *err);
+
+static inline enum turn turn_of(unsigned int type)
+{
+	switch (type) {
+	case EV_GO_BLOCK:
+		return TURN_BLOCKS;
+	case EV_GO_SYSCALL_BEGIN:
+		return TURN_CALLS;
+	case EV_GO_START:
+		return TURN_STARTS;
+	case EV_GO_SYSCALL_END:
+		return TURN_RETURNS;
+	default:
+		return TURN_OTHER;
+	}
+}
 
 /*
  * The goroutine is in a system call, and until now that was remembered alone: now its state,

@@ -74,13 +74,6 @@ static_assert(offsetof(struct event, n_numbers) == offsetof(struct event_head, n
 		      offsetof(struct event, time) == sizeof(struct event_head),
 	      "an event begins with its head");
 
-uint64_t event_stack_id(const struct event *ev)
-{
-	unsigned int at = event_heads[ev->wire].stack_arg;
-
-	return at ? ev->args[at - 1] : 0;
-}
-
 bool event_stack(const struct event *ev, struct stack *out)
 {
 	uint64_t id = event_stack_id(ev);

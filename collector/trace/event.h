@@ -134,8 +134,18 @@ bool event_stack(const struct event *ev, struct stack *out);
 bool event_transition_stack(const struct event *ev, struct stack *out);
 /* The next frame, leaf first; false after the last. */
 bool stack_next(struct stack *s, struct frame *out);
-/* Number that identifies the event's stack within its generation; 0 = none. */
-uint64_t event_stack_id(const struct event *ev);
+/* Number that identifies the stack of an event of that type within its generation; 0 = none. */
+static inline uint64_t event_stack_of(const struct event *ev, unsigned int type)
+{
+	unsigned int at = event_heads[type].stack_arg;
+
+	return at ? ev->args[at - 1] : 0;
+}
+
+static inline uint64_t event_stack_id(const struct event *ev)
+{
+	return event_stack_of(ev, ev->wire);
+}
 
 /* Texts by kind; empty where the event has none. */
 struct slice event_reason(const struct event *ev);	 /* transition: why it stopped */

@@ -65,7 +65,7 @@ struct event *emit_extra_go(struct order *o, const struct stream *s, enum wire_t
 }
 
 /* ProcsChange, labels, logs: they need someone running and change nothing. */
-static enum advance on_annotation(struct order *o, struct stream *s, struct err *err)
+enum advance on_annotation(struct order *o, struct stream *s, struct err *err)
 {
 	(void)o;
 	if (!has_context(s, USER_CONTEXT))
@@ -74,7 +74,7 @@ static enum advance on_annotation(struct order *o, struct stream *s, struct err 
 	return ADVANCED;
 }
 
-static enum advance on_heap_metric(struct order *o, struct stream *s, struct err *err)
+enum advance on_heap_metric(struct order *o, struct stream *s, struct err *err)
 {
 	(void)o;
 	if (!has_context(s, MUST, MUST, MAY))
@@ -160,18 +160,6 @@ static struct order_m *thread_state(struct order *o, int64_t m, struct err *err)
 	return state ? state : add_m(o, m, err);
 }
 
-/* Take the event apart, and go by the rule of its type. */
-HOT enum advance advance_by(unsigned int type, struct order *o, struct stream *s, struct err *err)
-{
-	enum advance a;
-
-	stream_take(s, type, &o->ev);
-	a = rules[type](o, s, err);
-	return a == ADVANCED && UNLIKELY(!tables_resolve(o->tables, &o->ev, event_heads[type].ids))
-		       ? NAMELESS
-		       : a;
-}
-
 /* The first event of a thread, and each of none: nothing is kept of them. */
 COLD static enum advance advance_stranger(struct order *o, struct stream *s, struct err *err)
 {
@@ -182,7 +170,7 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, str
 	s->state = s->m == NO_THREAD ? &o->nobody : thread_state(o, s->m, err);
 	if (!s->state)
 		return BROKEN;
-	a = advance_by(stream_type(s), o, s, err);
+	a = advance_by(stream_type(s), rules[stream_type(s)], o, s, err);
 	if (s->m == NO_THREAD) {
 		o->nobody.g = NO_GOROUTINE;
 		o->nobody.p = NO_PROC;
@@ -193,24 +181,11 @@ COLD static enum advance advance_stranger(struct order *o, struct stream *s, str
 
 enum advance order_advance(struct order *o, struct stream *s, struct err *err)
 {
-	/*
-	 * Nearly all events are of these types: their rules become a part of the loop, without
-	 * a call, and each of their ids is a comparison.
-	 */
-	switch ((enum way)s->way) {
-#define WAY(type)                                                                                  \
-	case WAY_##type:                                                                           \
-		return advance_by(EV_##type, o, s, err);
-		FREQUENT_TYPES(WAY)
-#undef WAY
-	case WAY_OTHER:
-		return advance_by(stream_type(s), o, s, err);
-	case WAY_STRANGER:
-		return advance_stranger(o, s, err);
-	case WAY_NONE:
+	if (!s->start)
 		return NO_EVENT;
-	}
-	__builtin_unreachable();
+	if (!s->state)
+		return advance_stranger(o, s, err);
+	return advance_by(stream_type(s), rules[stream_type(s)], o, s, err);
 }
 
 struct event *order_event(struct order *o)

@@ -18,7 +18,7 @@
 struct order;
 
 enum advance {
-	NO_EVENT, /* of STREAM_OF_NONE */
+	NO_EVENT, /* of a stream of zeros, which stands for none */
 	ADVANCED, /* order_event() is the public event now */
 	NAMELESS, /* so it is, and names a string or stack that is not there (section 3.3) */
 	EXPANDED, /* it means several: order_extra() has them */
@@ -26,9 +26,9 @@ enum advance {
 	BROKEN,
 };
 
-/* NULL: out of memory. */
-struct order *order_new(void);
-void order_free(struct order *o);
+/* From all zeros; it stays where it is. */
+void order_init(struct order *o);
+void order_release(struct order *o);
 
 /* Before any event: room for reader_take_notes(). */
 void order_take_notes(struct order *o, size_t bytes);

@@ -72,9 +72,9 @@ enum advance on_go_create_syscall(struct order *o, struct stream *s, struct err 
 enum advance on_go_start(struct order *o, struct stream *s, struct err *err)
 {
 	int64_t id = (int64_t)o->ev.args[0];
-	struct order_g *g = find_g(o, id);
+	struct order_g *g = find_in(o, id, G_RUNNABLE);
 
-	if (!g || g->status != G_RUNNABLE || !succeeds(o, o->ev.args[1], g->seq))
+	if (!g || !succeeds(o, o->ev.args[1], g->seq))
 		return MUST_WAIT;
 	if (!has_context(s, MUST, MUST, NONE))
 		return lacks_context(s, err, MUST, MUST, NONE);
@@ -123,10 +123,10 @@ enum advance on_go_block(struct order *o, struct stream *s, struct err *err)
 enum advance on_go_unblock(struct order *o, struct stream *s, struct err *err)
 {
 	int64_t id = (int64_t)o->ev.args[0];
-	struct order_g *g = find_g(o, id);
+	struct order_g *g = find_in(o, id, G_WAITING);
 
 	(void)err;
-	if (!g || g->status != G_WAITING || !succeeds(o, o->ev.args[1], g->seq))
+	if (!g || !succeeds(o, o->ev.args[1], g->seq))
 		return MUST_WAIT;
 	g->status = G_RUNNABLE;
 	g->seq.n = o->ev.args[1];
@@ -147,8 +147,8 @@ enum advance on_go_switch(struct order *o, struct stream *s, struct err *err)
 	current = current_in(o, m, G_RUNNING);
 	if (!current)
 		return not_in(o, s, G_RUNNING, err);
-	next = find_g(o, id);
-	if (!next || next->status != G_WAITING || !succeeds(o, o->ev.args[1], next->seq))
+	next = find_in(o, id, G_WAITING);
+	if (!next || !succeeds(o, o->ev.args[1], next->seq))
 		return MUST_WAIT;
 	e = emit_extra_go(o, s, stream_type(s), next);
 	memcpy(e->args, o->ev.args, sizeof(e->args));

@@ -128,6 +128,9 @@ static inline bool meets(enum need need, bool has)
 
 static inline bool has_context(const struct stream *s, enum need m, enum need p, enum need g)
 {
+	/* Both at once: what is not there is below 0, and nothing else in a trace that is whole. */
+	if (p == MUST && g == MUST && LIKELY((s->state->p | s->state->g) >= 0))
+		return true;
 	/* What belongs to no thread has neither a proc nor a goroutine. */
 	bool thread = p == MUST || g == MUST || meets(m, s->m != NO_THREAD);
 
@@ -185,6 +188,17 @@ static inline struct order_g *find_g(struct order *o, int64_t id)
 	if (near->id == id && near->status)
 		return near;
 	return (uint64_t)id <= o->last_far ? find_far_g(o, id) : NULL;
+}
+
+/* The goroutine of that id if it has that status, or NULL. */
+static inline struct order_g *find_in(struct order *o, int64_t id, enum g_status status)
+{
+	struct order_g *g = o->near_gs[(uint64_t)id % NEAR_GS];
+
+	if (LIKELY(g->id == id && g->status == status))
+		return g;
+	g = find_g(o, id);
+	return g && g->status == status ? g : NULL;
 }
 
 /* The goroutine bound to the thread, or NULL. */
@@ -248,6 +262,7 @@ static inline struct slice name_text(const struct order *o, const struct name *n
 void name_release(struct name *n);
 void ranges_release(struct ranges *r);
 
+rule on_annotation, on_heap_metric;
 rule on_proc_start, on_proc_stop, on_proc_steal, on_proc_status;
 rule on_go_create, on_go_create_blocked, on_go_create_syscall, on_go_start;
 rule on_go_destroy, on_go_stop, on_go_block, on_go_unblock, on_go_switch;
@@ -255,5 +270,18 @@ rule on_syscall_begin, on_syscall_end, on_syscall_end_blocked, on_go_destroy_sys
 rule on_go_range_begin, on_go_range_end, on_go_range_active;
 rule on_sweep_begin, on_sweep_end, on_sweep_active, on_gc_active, on_gc_begin, on_gc_end;
 rule on_task_begin, on_task_end, on_region_begin, on_region_end;
+
+/* Take the event apart, and go by the rule of its type: by a constant of each. */
+HOT enum advance advance_by(unsigned int type, rule *apply, struct order *o, struct stream *s,
+			    struct err *err)
+{
+	enum advance a;
+
+	stream_take(s, type, &o->ev);
+	a = apply(o, s, err);
+	return a == ADVANCED && UNLIKELY(!tables_resolve(o->tables, &o->ev, event_heads[type].ids))
+		       ? NAMELESS
+		       : a;
+}
 
 #endif /* COLLECTOR_TRACE_ORDER_STATE_H */

@@ -19,12 +19,8 @@ void ranges_release(struct ranges *r)
 	*r = (struct ranges){ .more = NULL };
 }
 
-struct order *order_new(void)
+void order_init(struct order *o)
 {
-	struct order *o = mem_zalloc(sizeof(*o));
-
-	if (!o)
-		return NULL;
 	o->no_p.id = INT64_MIN;
 	o->nobody = (struct order_m){ NO_THREAD, NO_GOROUTINE, NO_PROC, &o->no_g, &o->no_p };
 	for (size_t i = 0; i < NEAR_GS; i++)
@@ -38,7 +34,6 @@ struct order *order_new(void)
 	pool_init(&o->m_pool, sizeof(struct order_m), MAX_THREADS, "threads");
 	/* One more than open: the type of the last one ended is on loan. */
 	pool_init(&o->task_pool, sizeof(struct order_task), MAX_OPEN_TASKS + 1, "open tasks");
-	return o;
 }
 
 void order_take_notes(struct order *o, size_t bytes)
@@ -74,13 +69,11 @@ struct order_g *next_g(const struct order *o, size_t *at)
 	return s ? s->val : NULL;
 }
 
-void order_free(struct order *o)
+void order_release(struct order *o)
 {
 	struct map_slot *s;
 	struct order_g *g;
 
-	if (!o)
-		return;
 	for (size_t at = 0; (g = next_g(o, &at));) {
 		release_regions(g);
 		ranges_release(&g->ranges);
@@ -99,7 +92,6 @@ void order_free(struct order *o)
 	map_release(&o->ps);
 	map_release(&o->ms);
 	map_release(&o->tasks);
-	mem_free(o);
 }
 
 void order_begin_generation(struct order *o, uint64_t gen, const struct tables *tables)

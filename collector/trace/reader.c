@@ -4,44 +4,8 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "collector/trace/frontier.h"
 #include "collector/trace/header.h"
-#include "collector/trace/order.h"
-#include "collector/trace/tables.h"
-
-/* What the next call does when the generation at hand has nothing left. */
-enum phase {
-	GENERATIONS, /* read the next one */
-	FAILED,	     /* the final sync was handed out: tell the error */
-	DONE,
-};
-
-struct reader {
-	unsigned int version;
-	struct feed feed;
-	struct generation gen;
-	struct order *order;
-	struct frontier frontier;
-	struct stream *streams; /* one per thread of the generation */
-	size_t cap_streams;
-	size_t next_sample;  /* of gen.samples */
-	int64_t sample_time; /* its time; INT64_MAX: there is none */
-	int64_t last_time;   /* of the last event handed out */
-	uint64_t n_syncs, n_generations;
-	/*
-	 * The frontier's first stream, and the time up to which it stays that and no
-	 * sample comes before it. &none: something else may come first.
-	 */
-	struct stream *top;
-	int64_t limit;
-	struct stream none;
-	struct event *pending; /* events of the last advance not yet handed out */
-	unsigned int n_pending;
-	enum phase phase;
-	struct err failure; /* in phase FAILED */
-	struct event extra; /* the sync event or CPU sample handed out last */
-	struct salvage salvage;
-};
+#include "collector/trace/reader_loop.h"
 
 unsigned int reader_version(const struct reader *r)
 {
@@ -65,7 +29,7 @@ void reader_salvage(struct reader *r)
 
 void reader_take_notes(struct reader *r, size_t bytes)
 {
-	order_take_notes(r->order, bytes);
+	order_take_notes(&r->order, bytes);
 }
 
 const struct salvage *reader_salvaged(const struct reader *r)
@@ -79,7 +43,7 @@ void reader_close(struct reader *r)
 		return;
 	feed_release(&r->feed);
 	generation_release(&r->gen);
-	order_free(r->order);
+	order_release(&r->order);
 	frontier_release(&r->frontier);
 	mem_free(r->streams);
 	mem_free(r);
@@ -106,33 +70,19 @@ struct reader *reader_open(struct byte_source source, struct err *err)
 	}
 	feed_init(&r->feed, source);
 	generation_init(&r->gen);
-	r->none = (struct stream)STREAM_OF_NONE;
 	r->top = &r->none;
-	r->order = order_new();
-	if (!r->order) {
-		err_nomem(err, "the reader");
-		goto fail;
+	order_init(&r->order);
+	if (read_header(r, err)) {
+		reader_close(r);
+		return NULL;
 	}
-	if (read_header(r, err))
-		goto fail;
 	return r;
-fail:
-	reader_close(r);
-	return NULL;
 }
 
 /* The grammar to read by: a newer version is hoped to have the newest one we know. */
 static unsigned int grammar(const struct reader *r)
 {
 	return r->version > NEWEST_VERSION ? NEWEST_VERSION : r->version;
-}
-
-/* Public times strictly increase: section 4.2. */
-HOT const struct event *stamp(struct reader *r, struct event *ev)
-{
-	ev->time = ev->wire_time > r->last_time ? ev->wire_time : r->last_time + 1;
-	r->last_time = ev->time;
-	return ev;
 }
 
 /* A generation's first event, or with NULL the trace's last. */
@@ -206,7 +156,7 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	/* What was wrong behind the generation just finished (versions below 26). */
 	if (r->gen.damaged)
 		return last_sync(r, ev, &r->gen.damage);
-	st = order_keep_names(r->order, err);
+	st = order_keep_names(&r->order, err);
 	if (st)
 		return fail(r, err);
 	/* Below 26 the end of the source behind a generation is a clean end. */
@@ -217,7 +167,7 @@ static enum status next_generation(struct reader *r, const struct event **ev, st
 	if (st)
 		return last_sync(r, ev, st == ST_END ? NULL : &why);
 	r->n_generations++;
-	order_begin_generation(r->order, r->gen.gen, &r->gen.tables);
+	order_begin_generation(&r->order, r->gen.gen, &r->gen.tables);
 	samples_at(r, 0);
 	st = start_streams(r, err);
 	if (!st && !generation_ns(&r->gen, r->gen.min_time, &first))
@@ -300,17 +250,6 @@ COLD static enum status broken_at(struct reader *r, const struct stream *s, stru
 	return fail(r, err);
 }
 
-/* The frontier changed, and it is not empty. */
-HOT void choose_first(struct reader *r)
-{
-	const struct timed *first = r->frontier.heap;
-
-	r->limit = frontier_limit(&r->frontier);
-	if (r->sample_time < r->limit)
-		r->limit = r->sample_time;
-	r->top = LIKELY(first->time <= r->limit) ? first->item : &r->none;
-}
-
 /* Something changed that r->top and r->limit follow from. */
 static void choose_top(struct reader *r)
 {
@@ -333,7 +272,7 @@ COLD static enum status give_up(struct reader *r, size_t i, struct err *err)
 }
 
 /* The stream at i went on to its next event, with the given outcome. */
-APART static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
+static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
 {
 	if (!st)
 		frontier_update(&r->frontier, i);
@@ -361,7 +300,7 @@ COLD static enum status took(struct reader *r, size_t i, enum advance a, struct 
 		return give_up(r, i, err);
 	}
 	if (a == EXPANDED) {
-		r->pending = order_extra(r->order, &r->n_pending);
+		r->pending = order_extra(&r->order, &r->n_pending);
 		*e = r->pending++;
 		r->n_pending--;
 	}
@@ -385,7 +324,7 @@ COLD static enum status stuck(struct reader *r, struct event **e, struct err *er
 		*e = NULL;
 		return ST_OK;
 	}
-	order_explain(r->order, s, waits, sizeof(waits));
+	order_explain(&r->order, s, waits, sizeof(waits));
 	err_set(err, ST_FORMAT, ERR_NO_OFFSET,
 		"no event of %zu threads can come next; the earliest, %s at time %" PRId64
 		", waits: %s",
@@ -402,8 +341,8 @@ COLD static enum status offer_others(struct reader *r, struct event **e, struct 
 		struct stream *s = frontier_at(&r->frontier, i);
 		enum advance a;
 
-		*e = order_event(r->order);
-		a = order_advance(r->order, s, err);
+		*e = order_event(&r->order);
+		a = order_advance(&r->order, s, err);
 		if (a != MUST_WAIT)
 			return took(r, i, a, e, err);
 	}
@@ -440,12 +379,11 @@ APART static enum status next_of_any(struct reader *r, const struct event **ev, 
 	return st;
 }
 
-/* The earliest event was not simply taken, or there is none. */
-APART static enum status next_otherwise(struct reader *r, enum advance a, const struct event **ev,
-					struct err *err)
+APART enum status reader_otherwise(struct reader *r, enum advance a, const struct event **ev,
+				   struct err *err)
 {
 	while (a != NO_EVENT) {
-		struct event *e = order_event(r->order);
+		struct event *e = order_event(&r->order);
 		enum status st = a == MUST_WAIT ? offer_others(r, &e, err) : took(r, 0, a, &e, err);
 
 		if (st)
@@ -453,31 +391,40 @@ APART static enum status next_otherwise(struct reader *r, enum advance a, const 
 		if (e)
 			return hand_out(r, e, ev, err);
 		/* A thread of a generation that was cut is at its end: on to the others. */
-		a = order_advance(r->order, r->top, err);
+		a = order_advance(&r->order, r->top, err);
 	}
 	return next_of_any(r, ev, err);
 }
 
-FLAT enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
+APART enum status reader_seldom(struct reader *r, const struct event **ev, struct err *err)
 {
 	struct stream *s = r->top;
-	enum advance a;
-	enum status st;
+	enum advance a = order_advance(&r->order, s, err);
 
-	a = order_advance(r->order, s, err);
 	if (UNLIKELY(a != ADVANCED))
-		return next_otherwise(r, a, ev, err);
-	/* If the one behind it is broken, which loses it, there is no other to stamp. */
-	*ev = stamp(r, order_event(r->order));
-	st = stream_next(s, err);
-	if (UNLIKELY(st)) {
-		st = went_on(r, 0, st, err);
-		if (st)
-			return st;
-	} else if (s->time > r->limit) {
-		/* If the same thread goes on, the frontier learns of it later. */
-		frontier_sink(&r->frontier, s->time);
-		choose_first(r);
-	}
+		return reader_otherwise(r, a, ev, err);
+	*ev = stamp(r, order_event(&r->order));
+	return went_on(r, 0, stream_next(s, err), err);
+}
+
+APART enum status reader_next_slowly(struct reader *r, struct err *err)
+{
+	return went_on(r, 0, stream_next(r->top, err), err);
+}
+
+static enum status hand_over(void *to, const struct event *ev, unsigned int type, struct err *err)
+{
+	const struct event **out = to;
+
+	(void)type;
+	(void)err;
+	*out = ev;
 	return ST_OK;
+}
+
+FLAT enum status reader_next(struct reader *r, const struct event **ev, struct err *err)
+{
+	struct reader_place at = reader_place(r);
+
+	return reader_step(r, &at, hand_over, (void *)ev, err);
 }

@@ -2,22 +2,6 @@
 
 #include <inttypes.h>
 
-#define WAY(type) [EV_##type] = WAY_##type,
-#define OTHERS(first, last) [EV_##first... EV_##last] = WAY_OTHER
-/* Section 3.2. A test holds it against wire.c. */
-const uint8_t stream_ways[256] = {
-	FREQUENT_TYPES(WAY) OTHERS(PROCS_CHANGE, PROC_STATUS),
-	OTHERS(GO_CREATE_SYSCALL, GO_CREATE_SYSCALL),
-	OTHERS(GO_DESTROY_SYSCALL, GO_DESTROY_SYSCALL),
-	OTHERS(GO_SYSCALL_END_BLOCKED, GC_SWEEP_ACTIVE),
-	OTHERS(GC_MARK_ASSIST_ACTIVE, GC_MARK_ASSIST_END),
-	OTHERS(HEAP_GOAL, GO_LABEL),
-	OTHERS(GO_SWITCH, GO_STATUS_STACK),
-	OTHERS(CLOCK_SNAPSHOT, CLOCK_SNAPSHOT), /* decoded, then refused by the ordering */
-	OTHERS(SPAN, GOROUTINE_STACK_FREE),
-};
-#undef WAY
-
 void stream_init(struct stream *s, const struct generation *gen, const uint8_t *bytes,
 		 const struct thread_batches *thread)
 {
@@ -163,7 +147,7 @@ static enum status bad_event(const struct stream *s, uint8_t type, struct err *e
 		       s->m, wire_specs[type].name);
 }
 
-APART enum status stream_next_slowly(struct stream *s, struct err *err)
+enum status stream_next(struct stream *s, struct err *err)
 {
 	const uint8_t *start, *at, *p;
 	int64_t ns, time;
@@ -186,7 +170,7 @@ APART enum status stream_next_slowly(struct stream *s, struct err *err)
 	if (!generation_ns(s->gen, dt, &ns) || __builtin_add_overflow(s->time, ns, &time))
 		return err_set(err, ST_FORMAT, (size_t)(start - s->bytes),
 			       "thread %" PRId64 ": time of an event is out of range", s->m);
-	s->way = s->state ? stream_ways[*start] : WAY_STRANGER;
+	s->type = s->state ? *start : EV_NONE;
 	s->time = time;
 	s->start = start;
 	s->at = at;

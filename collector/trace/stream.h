@@ -16,35 +16,27 @@
 
 struct order_m; /* the ordering's state of the thread */
 
-/* The types that nearly all events are of: the ordering has a way of its own for each. */
+/*
+ * The types that nearly all events are of, and their rules (order_state.h): the loop over
+ * all events has a way of its own for each.
+ */
 #define FREQUENT_TYPES(X)                                                                          \
-	X(GO_CREATE)                                                                               \
-	X(GO_START)                                                                                \
-	X(GO_DESTROY)                                                                              \
-	X(GO_STOP)                                                                                 \
-	X(GO_BLOCK)                                                                                \
-	X(GO_UNBLOCK)                                                                              \
-	X(GO_SYSCALL_BEGIN)                                                                        \
-	X(GO_SYSCALL_END)                                                                          \
-	X(GC_SWEEP_BEGIN)                                                                          \
-	X(GC_SWEEP_END)                                                                            \
-	X(HEAP_ALLOC)                                                                              \
-	X(USER_TASK_BEGIN)                                                                         \
-	X(USER_TASK_END)                                                                           \
-	X(USER_REGION_BEGIN)                                                                       \
-	X(USER_REGION_END)                                                                         \
-	X(USER_LOG)
-
-#define WAY(type) WAY_##type,
-enum way {
-	WAY_NONE, /* no event: a type that is not legal in a thread's events, or STREAM_OF_NONE */
-	WAY_STRANGER, /* the ordering has to see first whose it is */
-	WAY_OTHER,    /* by the table of rules */
-	FREQUENT_TYPES(WAY)
-};
-#undef WAY
-
-extern const uint8_t stream_ways[256]; /* by the type byte */
+	X(GO_CREATE, on_go_create)                                                                 \
+	X(GO_START, on_go_start)                                                                   \
+	X(GO_DESTROY, on_go_destroy)                                                               \
+	X(GO_STOP, on_go_stop)                                                                     \
+	X(GO_BLOCK, on_go_block)                                                                   \
+	X(GO_UNBLOCK, on_go_unblock)                                                               \
+	X(GO_SYSCALL_BEGIN, on_syscall_begin)                                                      \
+	X(GO_SYSCALL_END, on_syscall_end)                                                          \
+	X(GC_SWEEP_BEGIN, on_sweep_begin)                                                          \
+	X(GC_SWEEP_END, on_sweep_end)                                                              \
+	X(HEAP_ALLOC, on_heap_metric)                                                              \
+	X(USER_TASK_BEGIN, on_task_begin)                                                          \
+	X(USER_TASK_END, on_task_end)                                                              \
+	X(USER_REGION_BEGIN, on_region_begin)                                                      \
+	X(USER_REGION_END, on_region_end)                                                          \
+	X(USER_LOG, on_annotation)
 
 struct stream {
 	const uint8_t *at;	 /* the numbers of the next event behind its time */
@@ -53,8 +45,8 @@ struct stream {
 	int64_t time;		 /* ns: of the next event, or the batch's base */
 	uint64_t max_ticks;	 /* deltas below are a shift away from ns */
 	uint32_t shift;
-	uint32_t next_batch;   /* or NO_BATCH */
-	uint8_t way;	       /* enum way of the next event */
+	uint32_t next_batch; /* or NO_BATCH */
+	uint8_t type;	     /* of the next event; EV_NONE: there is none, or it is a stranger's */
 	struct order_m *state; /* the ordering's own; NULL until it knows the thread */
 	int64_t m;
 	const uint8_t *start; /* of the next event: its type */
@@ -64,21 +56,12 @@ struct stream {
 	const struct generation *gen;
 };
 
-/* What stands for a stream where there is none. */
-#define STREAM_OF_NONE                                                                             \
-	{                                                                                          \
-		.way = WAY_NONE                                                                    \
-	}
-
 /*
  * Start before the first event; call stream_next() to have one. FEED_SLACK bytes behind
  * the last batch must be readable.
  */
 void stream_init(struct stream *s, const struct generation *gen, const uint8_t *bytes,
 		 const struct thread_batches *thread);
-
-/* What stream_next() does at the edges: the rest of a batch, the next one, what is broken. */
-MUST_CHECK enum status stream_next_slowly(struct stream *s, struct err *err);
 
 /* A number and what stands behind it. Fits two registers. */
 struct number {
@@ -168,31 +151,39 @@ HOT void stream_take(struct stream *s, unsigned int type, struct event *ev)
 }
 
 /*
- * Go to the event behind the one that was taken. ST_END: no more; ST_FORMAT: err->offset
- * counts from `bytes`, and the stream stays. Inline: together with the ordering it is
- * the hot loop of every command.
+ * Go to the event behind the one that was taken, if it is one like most: true, its type and
+ * its time. False: nothing is done. Inline, and both in registers: together with the
+ * ordering it is the hot loop of every command.
  */
-MUST_CHECK HOT enum status stream_next(struct stream *s, struct err *err)
+HOT bool stream_next_simply(struct stream *s, unsigned int *type, int64_t *time)
 {
 	const uint8_t *start = s->behind, *at;
 	uint64_t ticks;
-	int64_t time;
-	uint8_t way;
+	int64_t then;
+	uint8_t next;
 
 	if (UNLIKELY(start >= s->safe_end))
-		return stream_next_slowly(s, err);
-	way = stream_ways[*start];
-	if (UNLIKELY(way == WAY_NONE))
-		return stream_next_slowly(s, err);
+		return false;
+	next = *start;
+	if (UNLIKELY(!event_heads[next].n_numbers))
+		return false;
 	at = stream_number(start + 1, &ticks);
 	if (UNLIKELY(ticks >= s->max_ticks ||
-		     __builtin_add_overflow(s->time, (int64_t)(ticks << s->shift), &time)))
-		return stream_next_slowly(s, err);
-	s->way = way;
-	s->time = time;
+		     __builtin_add_overflow(s->time, (int64_t)(ticks << s->shift), &then)))
+		return false;
+	s->type = next;
+	s->time = then;
 	s->start = start;
 	s->at = at;
-	return ST_OK;
+	*type = next;
+	*time = then;
+	return true;
 }
+
+/*
+ * Go to the event behind the one that was taken. ST_END: no more; ST_FORMAT: err->offset
+ * counts from `bytes`, and the stream stays.
+ */
+MUST_CHECK enum status stream_next(struct stream *s, struct err *err);
 
 #endif /* COLLECTOR_TRACE_STREAM_H */

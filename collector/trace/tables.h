@@ -74,7 +74,7 @@ MUST_CHECK enum status tables_load_partial(struct tables *t, const uint8_t *byte
 COLD uint32_t id_index_get_sparse(const struct id_index *ix, uint64_t id);
 
 /* The record of an id other than 0, as an offset; 0: none. */
-static inline uint32_t id_index_get(const struct id_index *ix, uint64_t id)
+HOT uint32_t id_index_get(const struct id_index *ix, uint64_t id)
 {
 	if (LIKELY(id < ix->n_dense && ix->dense[id]))
 		return ix->dense[id];
@@ -82,7 +82,7 @@ static inline uint32_t id_index_get(const struct id_index *ix, uint64_t id)
 }
 
 /* Is there such a string or stack? 0 always is. */
-static inline bool id_index_has(const struct id_index *ix, uint64_t id)
+HOT bool id_index_has(const struct id_index *ix, uint64_t id)
 {
 	return LIKELY(id <= ix->whole) || id_index_get(ix, id);
 }

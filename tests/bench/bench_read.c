@@ -7,18 +7,25 @@
 #include <stdio.h>
 
 #include "collector/source/file.h"
-#include "collector/trace/reader.h"
+#include "collector/trace/reader_loop.h"
+
+HOT enum status take(void *n, const struct event *ev, unsigned int type, struct err *err)
+{
+	(void)ev;
+	(void)type;
+	(void)err;
+	++*(uint64_t *)n;
+	return ST_OK;
+}
 
 FLAT static enum status count(struct file_source *f, uint64_t *n, struct err *err)
 {
 	struct reader *r = reader_open(file_source_bytes(f), err);
-	const struct event *ev;
 	enum status st;
 
 	if (!r)
 		return err->code;
-	while (!(st = reader_next(r, &ev, err)))
-		++*n;
+	st = reader_each(r, take, n, err);
 	reader_close(r);
 	return st;
 }

@@ -49,10 +49,22 @@ static void start(struct making *k)
 	stream_init(&k->stream, &k->gen, k->bytes.ptr, &k->thread);
 }
 
+/* The short way, if it may be gone, leads to where the long one does. */
 static enum status next(struct making *k)
 {
+	struct stream before = k->stream;
 	enum status st = stream_next(&k->stream, &k->err);
+	unsigned int type;
+	int64_t time;
 
+	if (stream_next_simply(&before, &type, &time)) {
+		ck_assert_int_eq(st, ST_OK);
+		ck_assert_uint_eq(type, stream_type(&k->stream));
+		ck_assert_int_eq(time, k->stream.time);
+		ck_assert_int_eq(before.time, time);
+		ck_assert_ptr_eq(before.start, k->stream.start);
+		ck_assert_ptr_eq(before.at, k->stream.at);
+	}
 	if (!st)
 		stream_take(&k->stream, stream_type(&k->stream), &k->ev);
 	return st;
@@ -182,8 +194,6 @@ START_TEST(heads)
 		ck_assert_uint_eq(h->n_numbers, type < N_WIRE_TYPES && wire_specs[type].timed
 							? wire_specs[type].n_args
 							: 0);
-		ck_assert_msg((stream_ways[type] != WAY_NONE) == (h->n_numbers > 0), "type %u",
-			      type);
 		if (h->n_numbers)
 			ck_assert_uint_eq(h->wire, type);
 		want |= ids.string1 ? 1u << (ids.string1 - 1) : 0;
