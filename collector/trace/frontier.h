@@ -32,8 +32,9 @@ void frontier_update(struct frontier *f, size_t i);
 
 /*
  * From i downwards: the smallest of a node and its children goes up; the left child wins
- * a tie, and the node itself one with either. Times and items are copied one by one: a
- * pair that was just written in two pieces is slow to read in one.
+ * a tie, and the node itself one with either. Which child it is cannot be foretold, so it is
+ * computed. Times and items are copied one by one: a pair that was just written in two pieces
+ * is slow to read in one.
  */
 HOT void frontier_sift(struct timed *h, size_t n, size_t i)
 {
@@ -41,16 +42,11 @@ HOT void frontier_sift(struct timed *h, size_t n, size_t i)
 	void *item = h[i].item;
 
 	for (size_t least = 2 * i + 1; least < n; least = 2 * i + 1) {
-		int64_t left = h[least].time, right = h[least + 1].time;
-
-		if (right < left) {
-			left = right;
-			least++;
-		}
-		if (left >= time)
+		least += h[least + 1].time < h[least].time;
+		if (h[least].time >= time)
 			break;
 		h[i].item = h[least].item;
-		h[i].time = left;
+		h[i].time = h[least].time;
 		i = least;
 	}
 	h[i].time = time;

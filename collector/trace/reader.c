@@ -70,6 +70,7 @@ struct reader *reader_open(struct byte_source source, struct err *err)
 	}
 	feed_init(&r->feed, source);
 	generation_init(&r->gen);
+	r->none.type = SELDOM_TYPE;
 	r->top = &r->none;
 	order_init(&r->order);
 	if (read_header(r, err)) {

@@ -125,6 +125,8 @@ HOT enum status reader_step(struct reader *r, struct reader_place *at, reader_ta
 	enum advance a;
 	enum status st;
 
+	if (at->type < SELDOM_TYPE || at->type > LAST_FREQUENT)
+		__builtin_unreachable();
 	switch (at->type) {
 #define WAY(wire, rule)                                                                            \
 	case EV_##wire:                                                                            \

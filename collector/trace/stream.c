@@ -12,12 +12,13 @@ void stream_init(struct stream *s, const struct generation *gen, const uint8_t *
 		.risk = bytes,
 		.end = bytes,
 		.safe_end = bytes,
+		.type = SELDOM_TYPE,
 		/*
-		 * A time below 2^62 and such a delta never overflow. What belongs to no
-		 * thread never goes the fast way: each event of it is a stranger's.
+		 * What belongs to no thread never goes the short way: each event of it is a
+		 * stranger's.
 		 */
-		.max_ticks = gen->shift >= 0 && thread->m != NO_THREAD ? (uint64_t)1 << 48 : 0,
-		.shift = gen->shift >= 0 ? (uint32_t)gen->shift : 0,
+		.ns_per_tick =
+			gen->shift >= 0 && thread->m != NO_THREAD ? (uint64_t)1 << gen->shift : 0,
 		.next_batch = thread->first,
 		.m = thread->m,
 		.bytes = bytes,
@@ -106,11 +107,12 @@ static const uint8_t *long_run(const uint8_t *p, const uint8_t *end)
 	return long_run_by_byte(p, end);
 }
 
-/* Events that begin before safe_end lie in the batch, and all their numbers are short. */
+/* Events that begin before safe_end lie in the batch, all their numbers are short, and so on. */
 static void find_risk(struct stream *s, const uint8_t *from)
 {
 	s->risk = long_run(from, s->end);
-	s->safe_end = (size_t)(s->risk - from) > EVENT_ROOM ? s->risk - EVENT_ROOM : from;
+	s->safe_end = s->ns_per_tick && (size_t)(s->risk - from) > EVENT_ROOM ? s->risk - EVENT_ROOM
+									      : from;
 }
 
 /* Go to the next batch that holds anything. */
@@ -170,7 +172,7 @@ enum status stream_next(struct stream *s, struct err *err)
 	if (!generation_ns(s->gen, dt, &ns) || __builtin_add_overflow(s->time, ns, &time))
 		return err_set(err, ST_FORMAT, (size_t)(start - s->bytes),
 			       "thread %" PRId64 ": time of an event is out of range", s->m);
-	s->type = s->state ? *start : EV_NONE;
+	s->type = s->state && may_be_frequent(*start) ? *start : SELDOM_TYPE;
 	s->time = time;
 	s->start = start;
 	s->at = at;

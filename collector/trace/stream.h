@@ -38,15 +38,27 @@ struct order_m; /* the ordering's state of the thread */
 	X(USER_REGION_END, on_region_end)                                                          \
 	X(USER_LOG, on_annotation)
 
+/* They lie between these, with others, all of which a thread may have: section 3.2. */
+#define SELDOM_TYPE EV_PROC_STATUS /* stands for all that have no way of their own */
+#define FIRST_FREQUENT EV_GO_CREATE
+#define LAST_FREQUENT EV_USER_LOG
+
+static inline bool may_be_frequent(uint8_t type)
+{
+	return (uint8_t)(type - FIRST_FREQUENT) <= LAST_FREQUENT - FIRST_FREQUENT;
+}
+
+/* Deltas below need no look at what they come to. */
+#define FEW_TICKS ((uint64_t)1 << 48)
+
 struct stream {
 	const uint8_t *at;	 /* the numbers of the next event behind its time */
 	const uint8_t *behind;	 /* what follows the event that was taken last */
 	const uint8_t *safe_end; /* an event that begins before needs no look at its bytes */
 	int64_t time;		 /* ns: of the next event, or the batch's base */
-	uint64_t max_ticks;	 /* deltas below are a shift away from ns */
-	uint32_t shift;
-	uint32_t next_batch; /* or NO_BATCH */
-	uint8_t type;	     /* of the next event; EV_NONE: there is none, or it is a stranger's */
+	uint64_t ns_per_tick;	 /* a power of two; 0: it is none, or the stream is nobody's */
+	uint32_t next_batch;	 /* or NO_BATCH */
+	uint8_t type; /* of the next event if it may be frequent, no stranger's; or SELDOM_TYPE */
 	struct order_m *state; /* the ordering's own; NULL until it knows the thread */
 	int64_t m;
 	const uint8_t *start; /* of the next event: its type */
@@ -151,9 +163,9 @@ HOT void stream_take(struct stream *s, unsigned int type, struct event *ev)
 }
 
 /*
- * Go to the event behind the one that was taken, if it is one like most: true, its type and
- * its time. False: nothing is done. Inline, and both in registers: together with the
- * ordering it is the hot loop of every command.
+ * Go to the event behind the one that was taken, if it is one like most: true, its type (one
+ * that may be frequent) and its time. False: nothing is done. Inline, and both in registers:
+ * together with the ordering it is the hot loop of every command.
  */
 HOT bool stream_next_simply(struct stream *s, unsigned int *type, int64_t *time)
 {
@@ -165,11 +177,12 @@ HOT bool stream_next_simply(struct stream *s, unsigned int *type, int64_t *time)
 	if (UNLIKELY(start >= s->safe_end))
 		return false;
 	next = *start;
-	if (UNLIKELY(!event_heads[next].n_numbers))
+	if (UNLIKELY(!may_be_frequent(next)))
 		return false;
 	at = stream_number(start + 1, &ticks);
-	if (UNLIKELY(ticks >= s->max_ticks ||
-		     __builtin_add_overflow(s->time, (int64_t)(ticks << s->shift), &then)))
+	if (UNLIKELY(ticks >= FEW_TICKS))
+		return false;
+	if (UNLIKELY(__builtin_add_overflow(s->time, (int64_t)(ticks * s->ns_per_tick), &then)))
 		return false;
 	s->type = next;
 	s->time = then;
