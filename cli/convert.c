@@ -65,12 +65,12 @@ struct pumped {
 	struct mapper *mapper;
 	struct file_source *file;
 	struct convert_watch watch;
-	uint64_t n;
+	uint64_t n_events;
 	enum status failed; /* what went wrong with an event, not with reading it */
 	struct err *err;    /* of that */
 };
 
-APART static enum status look(struct pumped *p)
+APART static enum status tell_watch(struct pumped *p)
 {
 	return p->watch.fn(p->watch.arg, file_source_consumed(p->file), file_source_size(p->file),
 			   p->err);
@@ -84,8 +84,8 @@ HOT enum status take(void *to, const struct event *ev, unsigned int type, struct
 	(void)why;
 	st = type == ANY_TYPE ? mapper_feed(p->mapper, ev, p->err)
 			      : mapper_feed_type(p->mapper, ev, type, p->err);
-	if (!st && UNLIKELY(++p->n % PROGRESS_EVENTS == 0) && p->watch.fn)
-		st = look(p);
+	if (!st && UNLIKELY(++p->n_events % PROGRESS_EVENTS == 0) && p->watch.fn)
+		st = tell_watch(p);
 	if (UNLIKELY(st))
 		p->failed = st;
 	return st;

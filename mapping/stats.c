@@ -174,26 +174,24 @@ HOT enum status feed(struct stats *s, const struct event *ev, unsigned int type,
 	}
 }
 
-APART enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
-{
-	enum status st;
-
-	s->report.last_ns = ev->time;
-	s->by_wire[ev->wire]++;
-	if (UNLIKELY(s->few_threads[(uint64_t)ev->m % STATS_FEW_THREADS] != ev->m)) {
-		st = note_thread(s, ev, err);
-		if (st)
-			return st;
-	}
-	return feed(s, ev, ev->wire, err);
-}
-
 enum status stats_feed_type(struct stats *s, const struct event *ev, unsigned int type,
 			    struct err *err)
 {
 	s->report.last_ns = ev->time;
 	s->by_wire[type]++;
 	return feed(s, ev, type, err);
+}
+
+APART enum status stats_feed(struct stats *s, const struct event *ev, struct err *err)
+{
+	enum status st;
+
+	if (UNLIKELY(s->few_threads[(uint64_t)ev->m % STATS_FEW_THREADS] != ev->m)) {
+		st = note_thread(s, ev, err);
+		if (st)
+			return st;
+	}
+	return stats_feed_type(s, ev, ev->wire, err);
 }
 
 static enum status sum_rows(struct stats_rows *t, struct dist *all, struct err *err)

@@ -89,7 +89,7 @@ void stats_free(struct stats *s);
  * must have been asked for: stats_note_bytes(). A failure may lose a part of it.
  */
 MUST_CHECK enum status stats_feed(struct stats *s, const struct event *ev, struct err *err);
-/* The same for an event that is not its thread's first in the generation; `type`: its wire type. */
+/* The same for one that is not its thread's first in the generation; `type`: its wire type. */
 MUST_CHECK enum status stats_feed_type(struct stats *s, const struct event *ev, unsigned int type,
 				       struct err *err);
 

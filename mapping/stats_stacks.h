@@ -47,8 +47,7 @@ void stats_stacks_release(struct stats_stacks *t);
 /* Stack ids mean something else from now on. */
 void stats_stacks_new_generation(struct stats_stacks *t);
 
-/* The sums that a block for `reason` belongs to, at the stack of the event, which is of that type.
- */
+/* The sums that a block for `reason` at the stack of the event belongs to; `type`: the event's. */
 MUST_CHECK enum status stats_stacks_find(struct stats_stacks *t, const struct event *ev,
 					 unsigned int type, const struct stats_row *reason,
 					 struct stats_stack **out, struct err *err);

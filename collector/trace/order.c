@@ -99,23 +99,18 @@ static enum advance on_illegal(struct order *o, struct stream *s, struct err *er
 }
 
 /* For every type that a stream decodes: event_heads[].n_numbers > 0. */
+/* clang-format off */
+#define RULE(type, rule) [EV_##type] = (rule),
 static rule *const rules[N_WIRE_TYPES] = {
+	FREQUENT_TYPES(RULE)
 	[EV_CLOCK_SNAPSHOT] = on_illegal,
 	[EV_PROCS_CHANGE] = on_annotation,
 	[EV_PROC_START] = on_proc_start,
 	[EV_PROC_STOP] = on_proc_stop,
 	[EV_PROC_STEAL] = on_proc_steal,
 	[EV_PROC_STATUS] = on_proc_status,
-	[EV_GO_CREATE] = on_go_create,
 	[EV_GO_CREATE_SYSCALL] = on_go_create_syscall,
-	[EV_GO_START] = on_go_start,
-	[EV_GO_DESTROY] = on_go_destroy,
 	[EV_GO_DESTROY_SYSCALL] = on_go_destroy_syscall,
-	[EV_GO_STOP] = on_go_stop,
-	[EV_GO_BLOCK] = on_go_block,
-	[EV_GO_UNBLOCK] = on_go_unblock,
-	[EV_GO_SYSCALL_BEGIN] = on_syscall_begin,
-	[EV_GO_SYSCALL_END] = on_syscall_end,
 	[EV_GO_SYSCALL_END_BLOCKED] = on_syscall_end_blocked,
 	[EV_GO_STATUS] = on_go_status,
 	[EV_STW_BEGIN] = on_go_range_begin,
@@ -124,19 +119,11 @@ static rule *const rules[N_WIRE_TYPES] = {
 	[EV_GC_BEGIN] = on_gc_begin,
 	[EV_GC_END] = on_gc_end,
 	[EV_GC_SWEEP_ACTIVE] = on_sweep_active,
-	[EV_GC_SWEEP_BEGIN] = on_sweep_begin,
-	[EV_GC_SWEEP_END] = on_sweep_end,
 	[EV_GC_MARK_ASSIST_ACTIVE] = on_go_range_active,
 	[EV_GC_MARK_ASSIST_BEGIN] = on_go_range_begin,
 	[EV_GC_MARK_ASSIST_END] = on_go_range_end,
-	[EV_HEAP_ALLOC] = on_heap_metric,
 	[EV_HEAP_GOAL] = on_heap_metric,
 	[EV_GO_LABEL] = on_annotation,
-	[EV_USER_TASK_BEGIN] = on_task_begin,
-	[EV_USER_TASK_END] = on_task_end,
-	[EV_USER_REGION_BEGIN] = on_region_begin,
-	[EV_USER_REGION_END] = on_region_end,
-	[EV_USER_LOG] = on_annotation,
 	[EV_GO_SWITCH] = on_go_switch,
 	[EV_GO_SWITCH_DESTROY] = on_go_switch,
 	[EV_GO_CREATE_BLOCKED] = on_go_create_blocked,
@@ -151,6 +138,8 @@ static rule *const rules[N_WIRE_TYPES] = {
 	[EV_GOROUTINE_STACK_ALLOC] = on_experimental,
 	[EV_GOROUTINE_STACK_FREE] = on_experimental,
 };
+#undef RULE
+/* clang-format on */
 
 /* A thread's state begins empty at the first event it is offered with. */
 static struct order_m *thread_state(struct order *o, int64_t m, struct err *err)

@@ -128,12 +128,12 @@ static inline bool meets(enum need need, bool has)
 
 static inline bool has_context(const struct stream *s, enum need m, enum need p, enum need g)
 {
-	/* Both at once: what is not there is below 0, and nothing else in a trace that is whole. */
-	if (p == MUST && g == MUST && LIKELY((s->state->p | s->state->g) >= 0))
-		return true;
 	/* What belongs to no thread has neither a proc nor a goroutine. */
 	bool thread = p == MUST || g == MUST || meets(m, s->m != NO_THREAD);
 
+	/* Both at once: what is not there is -1, and no id that Go gives is below 0. */
+	if (p == MUST && g == MUST && LIKELY((s->state->p | s->state->g) >= 0))
+		return true;
 	return thread && meets(p, s->state->p != NO_PROC) && meets(g, s->state->g != NO_GOROUTINE);
 }
 
@@ -271,7 +271,7 @@ rule on_go_range_begin, on_go_range_end, on_go_range_active;
 rule on_sweep_begin, on_sweep_end, on_sweep_active, on_gc_active, on_gc_begin, on_gc_end;
 rule on_task_begin, on_task_end, on_region_begin, on_region_end;
 
-/* Take the event apart, and go by the rule of its type: by a constant of each. */
+/* Take the event apart, and go by the rule of its type: both are constants in the hot loop. */
 HOT enum advance advance_by(unsigned int type, rule *apply, struct order *o, struct stream *s,
 			    struct err *err)
 {

@@ -83,8 +83,8 @@ HOT void choose_first(struct reader *r)
 }
 
 /*
- * Where the loop is: r->top, its next type, r->limit. In registers: nearly a fifth of the events
- * are of a type that was not foretold, and all that is behind waits until it is known.
+ * Where the loop is: r->top, its next type, r->limit. In registers: which type is next is often
+ * not foretold, and then everything waits until it is known.
  */
 struct reader_place {
 	struct stream *top;
@@ -125,6 +125,7 @@ HOT enum status reader_step(struct reader *r, struct reader_place *at, reader_ta
 	enum advance a;
 	enum status st;
 
+	/* Streams have no others: the jump needs no look at its bounds. */
 	if (at->type < SELDOM_TYPE || at->type > LAST_FREQUENT)
 		__builtin_unreachable();
 	switch (at->type) {

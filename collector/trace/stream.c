@@ -107,7 +107,10 @@ static const uint8_t *long_run(const uint8_t *p, const uint8_t *end)
 	return long_run_by_byte(p, end);
 }
 
-/* Events that begin before safe_end lie in the batch, all their numbers are short, and so on. */
+/*
+ * Events that begin before safe_end lie in the batch, and all their numbers are short: they may go
+ * the short way. None does in a stream that never may.
+ */
 static void find_risk(struct stream *s, const uint8_t *from)
 {
 	s->risk = long_run(from, s->end);

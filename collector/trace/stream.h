@@ -38,10 +38,11 @@ struct order_m; /* the ordering's state of the thread */
 	X(USER_REGION_END, on_region_end)                                                          \
 	X(USER_LOG, on_annotation)
 
-/* They lie between these, with others, all of which a thread may have: section 3.2. */
+/* The frequent ones lie between these; a thread's events may be of any type there: section 3.2. */
 #define SELDOM_TYPE EV_PROC_STATUS /* stands for all that have no way of their own */
 #define FIRST_FREQUENT EV_GO_CREATE
 #define LAST_FREQUENT EV_USER_LOG
+_Static_assert(SELDOM_TYPE < FIRST_FREQUENT, "it has no way of its own");
 
 static inline bool may_be_frequent(uint8_t type)
 {
