@@ -5,6 +5,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "collector/trace/longrun.h"
 #include "collector/trace/samples.h"
 
 /* A batch header: type, experiment, then four numbers of at most ten bytes. */
@@ -113,9 +114,15 @@ static enum status add_part(struct table_part **parts, size_t *n, size_t *cap, s
 	return st;
 }
 
-/* Append to the batches of its thread: file order is the truth (section 2.2). */
-static enum status add_events(struct generation *g, const struct batch_header *h, struct err *err)
+/*
+ * Append to the batches of its thread: file order is the truth (section 2.2). What must be looked
+ * at in all its bytes is done here, where they just came in.
+ */
+static enum status add_events(struct generation *g, const struct feed *f,
+			      const struct batch_header *h, struct err *err)
 {
+	const uint8_t *bytes = f->bytes + h->data;
+	size_t sound = (size_t)(long_run(bytes, bytes + h->size) - bytes);
 	uintptr_t slot = (uintptr_t)map_get(&g->thread_index, h->m);
 	uint32_t index = (uint32_t)g->n_batches;
 	enum status st;
@@ -144,6 +151,7 @@ static enum status add_events(struct generation *g, const struct batch_header *h
 	g->batches[g->n_batches++] = (struct batch){ .time = h->time,
 						     .off = (uint32_t)h->data,
 						     .len = (uint32_t)h->size,
+						     .long_run = (uint32_t)sound,
 						     .next = NO_BATCH };
 	return ST_OK;
 }
@@ -173,19 +181,19 @@ static enum status add_batch(struct generation *g, const struct feed *f,
 		break;
 	case EV_FREQUENCY:
 		if (version >= 25)
-			return add_events(g, h, err);
+			return add_events(g, f, h, err);
 		st = read_sync(g, &c, h->time, version, err);
 		break;
 	case EV_SYNC:
 		if (version < 25)
-			return add_events(g, h, err);
+			return add_events(g, f, h, err);
 		c.pos++;
 		st = read_sync(g, &c, h->time, version, err);
 		break;
 	case EV_END_OF_GENERATION:
 		return err_set(err, ST_FORMAT, h->data, "end of generation inside a batch");
 	default:
-		return add_events(g, h, err);
+		return add_events(g, f, h, err);
 	}
 	return st;
 }

@@ -57,7 +57,8 @@ struct batch {
 	uint64_t time; /* ticks: base of its first event's delta */
 	uint32_t off;  /* of its data, in the feed's window */
 	uint32_t len;
-	uint32_t next; /* the same M's next batch, or NO_BATCH */
+	uint32_t long_run; /* where in them the first one begins (longrun.h), or len */
+	uint32_t next;	   /* the same M's next batch, or NO_BATCH */
 };
 
 /* The batches of one thread, in file order. */

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "collector/trace/longrun.h"
+
 void stream_init(struct stream *s, const struct generation *gen, const uint8_t *bytes,
 		 const struct thread_batches *thread)
 {
@@ -56,66 +58,15 @@ struct number stream_longest_number(const uint8_t *p)
 /* Room for the numbers of any event behind its type byte. */
 #define EVENT_ROOM ((size_t)10 * WIRE_MAX_ARGS)
 
-/* So many bytes with the mark one after another: the next number may be malformed. */
-#define LONG_RUN 9u
-#define WINDOW 64
-
-typedef uint32_t words __attribute__((vector_size(16)));
-
-/* May there be LONG_RUN of them in a window? Then there are four in a row at an even place. */
-HOT bool may_have_long_run(const uint8_t *p)
-{
-	const words marks = { 0x80808080u, 0x80808080u, 0x80808080u, 0x80808080u };
-	words any = { 0 };
-	uint64_t half[2];
-
-	for (size_t i = 0; i < WINDOW; i += sizeof(words)) {
-		words w;
-
-		memcpy(&w, p + i, sizeof(w));
-		any |= (words)((w & marks) == marks);
-	}
-	memcpy(half, &any, sizeof(half));
-	return half[0] | half[1];
-}
-
-/* Where in [p, end) the first run begins that is so long, or `end`. */
-static const uint8_t *long_run_by_byte(const uint8_t *p, const uint8_t *end)
-{
-	unsigned int run = 0;
-
-	for (; p < end; p++) {
-		run = *p >= 0x80 ? run + 1 : 0;
-		if (run == LONG_RUN)
-			return p + 1 - LONG_RUN;
-	}
-	return end;
-}
-
-/* The same, by windows: two that follow each other share all of a run but one byte. */
-static const uint8_t *long_run(const uint8_t *p, const uint8_t *end)
-{
-	for (; end - p >= WINDOW; p += WINDOW - (LONG_RUN - 1)) {
-		const uint8_t *run;
-
-		if (LIKELY(!may_have_long_run(p)))
-			continue;
-		run = long_run_by_byte(p, p + WINDOW);
-		if (run < p + WINDOW)
-			return run;
-	}
-	return long_run_by_byte(p, end);
-}
-
 /*
  * Events that begin before safe_end lie in the batch, and all their numbers are short: they may go
  * the short way. None does in a stream that never may.
  */
-static void find_risk(struct stream *s, const uint8_t *from)
+static void set_risk(struct stream *s, const uint8_t *from, const uint8_t *risk)
 {
-	s->risk = long_run(from, s->end);
-	s->safe_end = s->ns_per_tick && (size_t)(s->risk - from) > EVENT_ROOM ? s->risk - EVENT_ROOM
-									      : from;
+	s->risk = risk;
+	s->safe_end =
+		s->ns_per_tick && (size_t)(risk - from) > EVENT_ROOM ? risk - EVENT_ROOM : from;
 }
 
 /* Go to the next batch that holds anything. */
@@ -131,7 +82,7 @@ static enum status next_batch(struct stream *s, struct err *err)
 			return err_set(err, ST_FORMAT, b->off, "time of a batch is out of range");
 		s->behind = s->bytes + b->off;
 		s->end = s->behind + b->len;
-		find_risk(s, s->behind);
+		set_risk(s, s->behind, s->behind + b->long_run);
 		s->next_batch = b->next;
 	}
 	return ST_OK;
@@ -180,6 +131,6 @@ enum status stream_next(struct stream *s, struct err *err)
 	s->start = start;
 	s->at = at;
 	if (p > s->risk)
-		find_risk(s, p);
+		set_risk(s, p, long_run(p, s->end));
 	return ST_OK;
 }

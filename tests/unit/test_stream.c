@@ -1,5 +1,6 @@
 #include "collector/trace/stream.h"
 
+#include "collector/trace/longrun.h"
 #include "tests/support/support.h"
 #include "tests/unit/suites.h"
 
@@ -32,8 +33,13 @@ static void add_batch(struct making *k, uint64_t time, struct slice data)
 	uint32_t i = (uint32_t)k->gen.n_batches++;
 
 	ck_assert_uint_lt(i, MAX_BATCHES);
-	k->batches[i] =
-		(struct batch){ time, (uint32_t)k->bytes.len, (uint32_t)data.len, NO_BATCH };
+	k->batches[i] = (struct batch){
+		.time = time,
+		.off = (uint32_t)k->bytes.len,
+		.len = (uint32_t)data.len,
+		.long_run = (uint32_t)(long_run(data.ptr, data.ptr + data.len) - data.ptr),
+		.next = NO_BATCH
+	};
 	if (i)
 		k->batches[i - 1].next = i;
 	else
