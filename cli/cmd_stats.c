@@ -47,6 +47,7 @@ static enum status stats_of(struct reader *r, const char *path, bool json, struc
 	struct stats *s = stats_new();
 	struct err why = ERR_INIT;
 	enum status st, end;
+	void *notes;
 
 	if (!s)
 		return err_nomem(err, "the statistics");
@@ -59,6 +60,8 @@ static enum status stats_of(struct reader *r, const char *path, bool json, struc
 	src.salvaged = reader_salvaged(r) != NULL;
 	src.n_generations = reader_generations(r);
 	src.error = end < 0 ? &why : NULL;
+	for (size_t at = 0; (notes = reader_next_notes(r, &at));)
+		stats_cut(s, notes);
 	st = stats_finish(s, err);
 	/* Of a trace without a generation there is nothing but the error to tell. */
 	if (!st && (src.n_generations || !src.error))

@@ -52,7 +52,6 @@ void stats_free(struct stats *s)
 	dist_release(&r->mark_assist);
 	dist_release(&r->sweep);
 	dist_release(&r->all_stw);
-	mem_free((void *)s->alive);
 	map_release(&s->tasks);
 	map_release(&s->procs);
 	map_release(&s->threads);
@@ -144,7 +143,8 @@ HOT enum status feed(struct stats *s, const struct event *ev, unsigned int type,
 	case EV_GO_SYSCALL_END_BLOCKED:
 		return stats_goes(s, ev, GO_SYSCALL, GO_RUNNABLE, err);
 	case EV_GO_CREATE:
-		return stats_begin(s, ev, err);
+		stats_begin(s, ev);
+		return ST_OK;
 	case EV_GO_DESTROY:
 		return stats_end(s, ev, err);
 	case EV_NONE:
@@ -213,7 +213,6 @@ enum status stats_finish(struct stats *s, struct err *err)
 		r->by_kind[i == EV_NONE ? EVENT_SYNC : event_heads[i].kind] += s->by_wire[i];
 		r->n_events += s->by_wire[i];
 	}
-	stats_go_finish(s);
 	stats_tasks_finish(s);
 	stats_ranges_finish(s);
 	r->n_threads = s->threads.n;

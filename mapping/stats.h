@@ -94,9 +94,11 @@ MUST_CHECK enum status stats_feed_type(struct stats *s, const struct event *ev, 
 				       struct err *err);
 
 /*
- * The trace is over, or no more of it can be read: close what is open, sum and sort. Once,
- * and before the reader is closed.
+ * The trace is over, or no more of it can be read: that a goroutine is alive then cuts what is
+ * open of it. Of each one's notes, reader_next_notes(), before stats_finish().
  */
+void stats_cut(struct stats *s, void *notes);
+/* Close what else is open, sum and sort. Once. */
 MUST_CHECK enum status stats_finish(struct stats *s, struct err *err);
 
 /* The figures, complete after stats_finish(); borrowed from `s`. */

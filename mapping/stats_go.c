@@ -1,6 +1,4 @@
 /* Goroutines: states, blocks, system calls, scheduling latency. */
-#include "base/limits.h"
-#include "base/mem.h"
 #include "mapping/stats_go.h"
 
 /* The first of a coroutine switch's three events keeps its type. */
@@ -9,21 +7,12 @@ static bool is_switch(const struct event *ev)
 	return ev->wire == EV_GO_SWITCH || ev->wire == EV_GO_SWITCH_DESTROY;
 }
 
-APART enum status stats_add_go(struct stats *s, const struct event *ev, struct stats_go *g,
-			       struct err *err)
+APART void stats_add_go(struct stats *s, const struct event *ev, struct stats_go *g)
 {
-	enum status st = mem_grow((void **)&s->alive, &s->cap_alive, s->n_alive + 1,
-				  sizeof(struct stats_go *), MAX_GOROUTINES, "goroutines", err);
-
-	if (st)
-		return st;
-	g->slot = (uint32_t)s->n_alive;
-	s->alive[s->n_alive++] = g;
 	g->cut = ev->from != GO_NOT_EXIST;
 	g->since = g->cut ? s->report.first_ns : ev->time;
 	g->state = ev->from == GO_UNDETERMINED ? ev->to : ev->from;
 	s->report.goroutines_seen++;
-	return ST_OK;
 }
 
 APART void stats_add_cut(struct stats *s, const struct stats_go *g, uint64_t ns)
@@ -69,8 +58,6 @@ APART void stats_end_go(struct stats *s, struct stats_go *g, int64_t now)
 {
 	stats_regions_cut(s, g, now);
 	stats_ranges_cut(s, g, now);
-	s->alive[g->slot] = s->alive[--s->n_alive];
-	s->alive[g->slot]->slot = g->slot;
 	g->state = GO_UNDETERMINED;
 }
 
@@ -82,11 +69,8 @@ APART enum status stats_transition(struct stats *s, const struct event *ev, stru
 	/* Its states are such of a goroutine: event_heads and the ordering give no others. */
 	if (ev->resource != RESOURCE_GOROUTINE)
 		return ST_OK;
-	if (UNLIKELY(g->state == GO_UNDETERMINED)) {
-		st = stats_add_go(s, ev, g, err);
-		if (st)
-			return st;
-	}
+	if (UNLIKELY(g->state == GO_UNDETERMINED))
+		stats_add_go(s, ev, g);
 	if (ev->to == g->state)
 		return ST_OK;
 	st = stats_leave(s, g, g->state, ev->time, err);
@@ -118,14 +102,14 @@ static void cut_stay(struct stats *s, struct stats_go *g)
 	}
 }
 
-void stats_go_finish(struct stats *s)
+void stats_cut(struct stats *s, void *notes)
 {
-	s->report.goroutines_alive = s->n_alive;
-	for (size_t i = 0; i < s->n_alive; i++) {
-		struct stats_go *g = s->alive[i];
+	struct stats_go *g = notes;
 
-		cut_stay(s, g);
-		stats_regions_cut(s, g, s->report.last_ns);
-		stats_ranges_cut(s, g, s->report.last_ns);
-	}
+	if (g->state == GO_UNDETERMINED)
+		return;
+	s->report.goroutines_alive++;
+	cut_stay(s, g);
+	stats_regions_cut(s, g, s->report.last_ns);
+	stats_ranges_cut(s, g, s->report.last_ns);
 }

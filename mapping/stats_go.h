@@ -80,16 +80,13 @@ HOT MUST_CHECK enum status stats_goes(struct stats *s, const struct event *ev, e
 	return to == GO_WAITING ? stats_block(s, g, ev, EV_GO_BLOCK, err) : ST_OK;
 }
 
-HOT MUST_CHECK enum status stats_begin(struct stats *s, const struct event *ev, struct err *err)
+HOT void stats_begin(struct stats *s, const struct event *ev)
 {
 	struct stats_go *g = ev->notes;
-	enum status st = stats_add_go(s, ev, g, err);
 
-	if (UNLIKELY(st))
-		return st;
+	stats_add_go(s, ev, g);
 	g->state = GO_RUNNABLE;
 	g->dist = &s->report.latency;
-	return ST_OK;
 }
 
 HOT MUST_CHECK enum status stats_end(struct stats *s, const struct event *ev, struct err *err)

@@ -41,7 +41,6 @@ struct stats_go {
 	struct stats_stack *stack;    /* if it waits: where it blocked, or NULL */
 	uint8_t state;		      /* enum go_state; undetermined: not seen yet */
 	bool cut;		      /* it was in this state before the trace */
-	uint32_t slot;		      /* its place in `alive` */
 	struct stats_region *regions; /* open, innermost first */
 	struct stats_range assist, stw;
 	struct stats_row *stw_kind;
@@ -58,8 +57,6 @@ struct stats_proc {
 struct stats {
 	struct stats_report report;
 	struct stats_stacks stacks;
-	struct stats_go **alive; /* all goroutines, in no order; the reader's */
-	size_t n_alive, cap_alive;
 	struct map tasks, procs, threads;
 	struct stats_proc *near_procs[STATS_NEAR_PROCS]; /* by id modulo; or NULL */
 	struct pool task_pool, region_pool, proc_pool;
@@ -101,14 +98,11 @@ static inline struct stats_go *stats_go_of(const struct event *ev)
 /* stats_go.c */
 MUST_CHECK enum status stats_transition(struct stats *s, const struct event *ev, struct err *err);
 /* It is known from now on, in the state that the event tells it was in. */
-MUST_CHECK enum status stats_add_go(struct stats *s, const struct event *ev, struct stats_go *g,
-				    struct err *err);
+void stats_add_go(struct stats *s, const struct event *ev, struct stats_go *g);
 /* The part inside the trace of a stay that began before it. */
 void stats_add_cut(struct stats *s, const struct stats_go *g, uint64_t ns);
 /* It is not alive any more, and its last stay is accounted. */
 void stats_end_go(struct stats *s, struct stats_go *g, int64_t now);
-/* The trace is over: count what is open as cut. */
-void stats_go_finish(struct stats *s);
 
 /* stats_user.c */
 MUST_CHECK enum status stats_task_begin(struct stats *s, const struct event *ev, struct err *err);

@@ -32,6 +32,13 @@ void reader_take_notes(struct reader *r, size_t bytes)
 	order_take_notes(&r->order, bytes);
 }
 
+void *reader_next_notes(const struct reader *r, size_t *at)
+{
+	struct order_g *g = next_g(&r->order, at);
+
+	return g ? notes_of(g) : NULL;
+}
+
 const struct salvage *reader_salvaged(const struct reader *r)
 {
 	return r->salvage.generation ? &r->salvage : NULL;

@@ -86,6 +86,10 @@ void world_init(struct world *w)
 
 const struct stats_report *world_finish(struct world *w)
 {
+	struct map_slot *slot;
+
+	for (size_t at = 0; (slot = map_next(&w->notes, &at));)
+		stats_cut(w->stats, slot->val);
 	ck_assert_int_eq(stats_finish(w->stats, &w->err), ST_OK);
 	return stats_report(w->stats);
 }

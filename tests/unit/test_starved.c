@@ -92,6 +92,7 @@ static enum status stats(struct byte_source source, struct err *err)
 	struct stats *s = r ? stats_new() : NULL;
 	const struct event *ev;
 	enum status st = ST_OK;
+	void *notes;
 
 	if (r && !s)
 		err_nomem(err, "the statistics");
@@ -103,6 +104,8 @@ static enum status stats(struct byte_source source, struct err *err)
 			st = stats_feed(s, ev, err);
 	}
 	st = s ? ended(st) : err->code;
+	for (size_t at = 0; !st && (notes = reader_next_notes(r, &at));)
+		stats_cut(s, notes);
 	if (!st)
 		st = stats_finish(s, err);
 	if (!st)
