@@ -31,16 +31,24 @@ void pool_release(struct pool *p);
 /* A zeroed object, the pool's; NULL: ST_LIMIT or ST_NOMEM in err, nothing changed. */
 void *pool_get(struct pool *p, struct err *err);
 
-/* The same, but what the bytes of the object are is not said. */
-static inline void *pool_take(struct pool *p, struct err *err)
+/* One that was put back, its bytes anything; NULL: there is none, or no more are allowed. */
+static inline void *pool_reuse(struct pool *p)
 {
 	void *object = p->free;
 
 	if (UNLIKELY(!object || p->n >= p->max))
-		return pool_get(p, err);
+		return NULL;
 	memcpy(&p->free, object, sizeof(p->free));
 	p->n++;
 	return object;
+}
+
+/* As pool_get(), but what the bytes of the object are is not said. */
+static inline void *pool_take(struct pool *p, struct err *err)
+{
+	void *object = pool_reuse(p);
+
+	return LIKELY(object) ? object : pool_get(p, err);
 }
 
 static inline void pool_put(struct pool *p, void *object)

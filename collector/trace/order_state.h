@@ -180,10 +180,15 @@ APART struct order_g *find_far_g(struct order *o, int64_t id);
 /* Visit all that are alive: start with *at = 0; NULL at the end. */
 struct order_g *next_g(const struct order *o, size_t *at);
 
+static inline struct order_g **near_place(struct order *o, int64_t id)
+{
+	return &o->near_gs[(uint64_t)id % NEAR_GS];
+}
+
 /* The goroutine of that id, or NULL. */
 static inline struct order_g *find_g(struct order *o, int64_t id)
 {
-	struct order_g *near = o->near_gs[(uint64_t)id % NEAR_GS];
+	struct order_g *near = *near_place(o, id);
 
 	if (near->id == id && near->status)
 		return near;
@@ -193,7 +198,7 @@ static inline struct order_g *find_g(struct order *o, int64_t id)
 /* The goroutine of that id if it has that status, or NULL. */
 static inline struct order_g *find_in(struct order *o, int64_t id, enum g_status status)
 {
-	struct order_g *g = o->near_gs[(uint64_t)id % NEAR_GS];
+	struct order_g *g = *near_place(o, id);
 
 	if (LIKELY(g->id == id && g->status == status))
 		return g;

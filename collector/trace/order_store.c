@@ -133,20 +133,33 @@ enum status order_keep_names(struct order *o, struct err *err)
 	return st;
 }
 
+static enum status become_far(struct order *o, struct order_g *g, struct err *err)
+{
+	enum status st = map_put(&o->far_gs, (uint64_t)g->id, g, err);
+
+	if (st)
+		return st;
+	g->far = true;
+	if ((uint64_t)g->id > o->last_far)
+		o->last_far = (uint64_t)g->id;
+	return ST_OK;
+}
+
+static bool must_become_far(const struct order_g *g)
+{
+	return g->status && !g->far;
+}
+
 /* Take the near place of its id; who has it becomes far, if it is not. */
 static enum status come_near(struct order *o, struct order_g *g, struct err *err)
 {
-	struct order_g **place = &o->near_gs[(uint64_t)g->id % NEAR_GS];
-	struct order_g *former = *place;
+	struct order_g **place = near_place(o, g->id);
 
-	if (former->status && !former->far) {
-		enum status st = map_put(&o->far_gs, (uint64_t)former->id, former, err);
+	if (must_become_far(*place)) {
+		enum status st = become_far(o, *place, err);
 
 		if (st)
 			return st;
-		former->far = true;
-		if ((uint64_t)former->id > o->last_far)
-			o->last_far = (uint64_t)former->id;
 	}
 	*place = g;
 	return ST_OK;
@@ -168,18 +181,22 @@ static void free_g(struct order *o, struct order_g *g)
 	pool_put(&o->g_pool, g);
 }
 
-APART struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct err *err)
+static void begin_g(const struct order *o, struct order_g *g, int64_t id, enum g_status status)
 {
-	struct order_g *g = pool_take(&o->g_pool, err);
-
-	if (!g)
-		return NULL;
-	/* pool_get() would call the C library to clear it; this is a few stores. */
-	for (size_t at = 0; at < o->g_pool.size; at += LINE)
-		memset((uint8_t *)g + at, 0, LINE);
 	g->id = id;
 	g->status = (uint8_t)status;
 	g->seq.gen = o->gen;
+}
+
+/* In a place where there was none, or not near. */
+APART static struct order_g *add_new_g(struct order *o, int64_t id, enum g_status status,
+				       struct err *err)
+{
+	struct order_g *g = pool_get(&o->g_pool, err);
+
+	if (!g)
+		return NULL;
+	begin_g(o, g, id, status);
 	if (come_near(o, g, err)) {
 		free_g(o, g);
 		return NULL;
@@ -187,17 +204,44 @@ APART struct order_g *add_g(struct order *o, int64_t id, enum g_status status, s
 	return g;
 }
 
-APART void remove_g(struct order *o, struct order_g *g)
+APART struct order_g *add_g(struct order *o, int64_t id, enum g_status status, struct err *err)
 {
-	struct order_g **place = &o->near_gs[(uint64_t)g->id % NEAR_GS];
+	struct order_g **place = near_place(o, id);
+	struct order_g *g;
 
+	if (UNLIKELY(must_become_far(*place)))
+		return add_new_g(o, id, status, err);
+	g = pool_reuse(&o->g_pool);
+	if (UNLIKELY(!g))
+		return add_new_g(o, id, status, err);
+	/* A few stores: pool_get() calls the C library. */
+	for (size_t at = 0; at < o->g_pool.size; at += LINE)
+		memset((uint8_t *)g + at, 0, LINE);
+	begin_g(o, g, id, status);
+	*place = g;
+	return g;
+}
+
+/* One that has what few have when they end. */
+APART static void remove_rich_g(struct order *o, struct order_g *g)
+{
 	if (g->far)
 		map_del(&o->far_gs, (uint64_t)g->id);
-	if (*place == g)
-		*place = &o->no_g;
 	release_regions(g);
 	ranges_release(&g->ranges);
 	free_g(o, g);
+}
+
+APART void remove_g(struct order *o, struct order_g *g)
+{
+	struct order_g **place = near_place(o, g->id);
+
+	if (*place == g)
+		*place = &o->no_g;
+	if (UNLIKELY(g->far || g->regions || g->ranges.more))
+		remove_rich_g(o, g);
+	else
+		free_g(o, g);
 }
 
 APART struct order_p *find_p(const struct order *o, int64_t id)
