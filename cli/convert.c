@@ -65,7 +65,6 @@ struct pumped {
 	struct mapper *mapper;
 	struct file_source *file;
 	struct convert_watch watch;
-	uint64_t n_events;
 	enum status failed; /* what went wrong with an event, not with reading it */
 	struct err *err;    /* of that */
 };
@@ -84,7 +83,7 @@ HOT enum status take(void *to, const struct event *ev, unsigned int type, struct
 	(void)why;
 	st = type == ANY_TYPE ? mapper_feed(p->mapper, ev, p->err)
 			      : mapper_feed_type(p->mapper, ev, type, p->err);
-	if (!st && UNLIKELY(++p->n_events % PROGRESS_EVENTS == 0) && p->watch.fn)
+	if (!st && UNLIKELY(mapper_events(p->mapper) % PROGRESS_EVENTS == 0) && p->watch.fn)
 		st = tell_watch(p);
 	if (UNLIKELY(st))
 		p->failed = st;

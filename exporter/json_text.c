@@ -1,9 +1,11 @@
 #include "exporter/json_text.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/utf8.h"
 
 /* Append a literal; the compiler turns the copy into stores. */
@@ -43,21 +45,61 @@ static uint8_t *put_escape(uint8_t *p, uint8_t c)
 	return p;
 }
 
+#define WORD sizeof(uint64_t)
+
 /*
- * Has one of eight bytes its high bit set, or is a control character, a quote or
- * a backslash? Subtracting borrows through the high bit of just these bytes, and
- * of bytes above such a one.
+ * How many of these eight bytes come before the first that has its high bit set, or is a
+ * control character, a quote or a backslash? Subtracting borrows through the high bit of just
+ * these bytes, and of bytes above such a one.
  */
-static inline bool any_special(uint64_t w)
+static inline unsigned int plain_bytes(uint64_t w)
 {
 	const uint64_t ones = 0x0101010101010101u;
 	uint64_t hits =
 		w | (w - 0x20 * ones) | ((w ^ '"' * ones) - ones) | ((w ^ '\\' * ones) - ones);
 
-	return hits & (0x80 * ones);
+	hits &= 0x80 * ones;
+	return hits ? (unsigned int)__builtin_ctzll(hits) / 8 : WORD;
 }
 
-/* Everything from the first special byte to the next ASCII one. */
+static inline uint32_t load_half(const uint8_t *p)
+{
+	uint32_t half;
+
+	memcpy(&half, p, sizeof(half));
+	return le32toh(half);
+}
+
+/* Copy `n` bytes, 1 to WORD of them; how many of them come before the first special one? */
+static inline unsigned int copy_word(uint8_t *to, const uint8_t *from, size_t n)
+{
+	uint64_t word;
+
+	if (LIKELY(n == WORD)) {
+		memcpy(&word, from, WORD);
+		memcpy(to, from, WORD);
+		word = le64toh(word);
+	} else if (n >= WORD / 2) {
+		size_t last = n - WORD / 2;
+
+		word = load_half(from) | (uint64_t)load_half(from + last) << 8 * last;
+		memcpy(to, from, WORD / 2);
+		memcpy(to + last, from + last, WORD / 2);
+	} else {
+		/* The first, the middle and the last, which may be the same. */
+		size_t middle = n / 2, last = n - 1;
+
+		word = from[0] | (uint64_t)from[middle] << 8 * middle |
+		       (uint64_t)from[last] << 8 * last;
+		to[0] = from[0];
+		to[middle] = from[middle];
+		to[last] = from[last];
+	}
+	/* Bytes that are not there are 0: special. */
+	return plain_bytes(word);
+}
+
+/* Everything from the special byte at *at to the next ASCII one. */
 static uint8_t *put_special(uint8_t *p, struct slice s, size_t *at)
 {
 	size_t from = *at;
@@ -65,11 +107,7 @@ static uint8_t *put_special(uint8_t *p, struct slice s, size_t *at)
 
 	if (c < 0x80) {
 		++*at;
-		if (c >= 0x20 && c != '"' && c != '\\')
-			*p++ = c;
-		else
-			p = put_escape(p, c);
-		return p;
+		return put_escape(p, c);
 	}
 	while (*at < s.len && s.ptr[*at] >= 0x80)
 		++*at;
@@ -79,20 +117,16 @@ static uint8_t *put_special(uint8_t *p, struct slice s, size_t *at)
 uint8_t *json_put_string(uint8_t *p, struct slice s)
 {
 	size_t i = 0;
-	uint64_t word;
 
 	*p++ = '"';
 	while (i < s.len) {
-		if (s.len - i >= sizeof(word)) {
-			memcpy(&word, s.ptr + i, sizeof(word));
-			if (!any_special(word)) {
-				memcpy(p, &word, sizeof(word));
-				p += sizeof(word);
-				i += sizeof(word);
-				continue;
-			}
-		}
-		p = put_special(p, s, &i);
+		size_t n = s.len - i < WORD ? s.len - i : WORD;
+		unsigned int plain = copy_word(p, s.ptr + i, n);
+
+		p += plain;
+		i += plain;
+		if (plain < n)
+			p = put_special(p, s, &i);
 	}
 	*p++ = '"';
 	return p;

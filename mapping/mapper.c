@@ -208,6 +208,11 @@ APART enum status mapper_feed(struct mapper *m, const struct event *ev, struct e
 	return mapper_feed_type(m, ev, ev->wire, err);
 }
 
+uint64_t mapper_events(const struct mapper *m)
+{
+	return m->sum.events;
+}
+
 static int by_id(const void *a, const void *b)
 {
 	const struct goroutine *x = *(struct goroutine *const *)a;

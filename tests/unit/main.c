@@ -27,6 +27,7 @@ static const struct {
 	{ "file_out", file_out_suite },
 	{ "folder", folder_suite },
 	{ "inbox", inbox_suite },
+	{ "json_text", json_text_suite },
 	{ "kept_file", kept_file_suite },
 	{ "listener", listener_suite },
 	{ "landlock", landlock_suite },

@@ -28,6 +28,7 @@ Suite *err_suite(void);
 Suite *file_out_suite(void);
 Suite *folder_suite(void);
 Suite *inbox_suite(void);
+Suite *json_text_suite(void);
 Suite *kept_file_suite(void);
 Suite *listener_suite(void);
 Suite *landlock_suite(void);
