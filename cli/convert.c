@@ -6,7 +6,7 @@
 #include "collector/trace/header.h"
 #include "collector/trace/reader_loop.h"
 
-/* Events between two looks at the clock. */
+/* At least so many events between two looks at the clock. */
 #define PROGRESS_EVENTS 8192
 
 /* Since 1.25 every generation carries a clock snapshot. */
@@ -65,12 +65,23 @@ struct pumped {
 	struct mapper *mapper;
 	struct file_source *file;
 	struct convert_watch watch;
+	uint64_t told;	    /* events, when the watch was told last */
 	enum status failed; /* what went wrong with an event, not with reading it */
 	struct err *err;    /* of that */
 };
 
-APART static enum status tell_watch(struct pumped *p)
+/*
+ * Of no frequent type: at least each thread begins a generation with one, and most threads have
+ * one in a thousand, so here is where it is asked whether to tell the watch.
+ */
+APART static enum status take_seldom(struct pumped *p, const struct event *ev)
 {
+	enum status st = mapper_feed(p->mapper, ev, p->err);
+	uint64_t events = mapper_events(p->mapper);
+
+	if (st || !p->watch.fn || events - p->told < PROGRESS_EVENTS)
+		return st;
+	p->told = events;
 	return p->watch.fn(p->watch.arg, file_source_consumed(p->file), file_source_size(p->file),
 			   p->err);
 }
@@ -81,10 +92,7 @@ HOT enum status take(void *to, const struct event *ev, unsigned int type, struct
 	enum status st;
 
 	(void)why;
-	st = type == ANY_TYPE ? mapper_feed(p->mapper, ev, p->err)
-			      : mapper_feed_type(p->mapper, ev, type, p->err);
-	if (!st && UNLIKELY(mapper_events(p->mapper) % PROGRESS_EVENTS == 0) && p->watch.fn)
-		st = tell_watch(p);
+	st = type == ANY_TYPE ? take_seldom(p, ev) : mapper_feed_type(p->mapper, ev, type, p->err);
 	if (UNLIKELY(st))
 		p->failed = st;
 	return st;

@@ -49,14 +49,24 @@ void stackpool_new_generation(struct stackpool *p);
 MUST_CHECK enum status stackpool_spell(struct stackpool *p, const struct event *ev, uint64_t id,
 				       const struct pooled **out, struct err *err);
 
-/* The text of a stack of the current generation; *out NULL: none, or left out. */
+/*
+ * The text of a stack of the current generation, which is the event's, or of 0, which is none;
+ * *out NULL: none, or left out. Which of both it is may be a matter of chance: no branch.
+ */
+MUST_CHECK HOT enum status stackpool_of(struct stackpool *p, const struct event *ev, uint64_t id,
+					const struct pooled **out, struct err *err)
+{
+	const struct pooled *known = p->low[id < POOL_LOW_IDS ? id : 0];
+
+	*out = known;
+	return LIKELY((known != NULL) | !id) ? ST_OK : stackpool_spell(p, ev, id, out, err);
+}
+
+/* The same of the event's stack. */
 MUST_CHECK static inline enum status stackpool_stack(struct stackpool *p, const struct event *ev,
 						     const struct pooled **out, struct err *err)
 {
-	uint64_t id = event_stack_id(ev);
-
-	*out = id < POOL_LOW_IDS ? p->low[id] : NULL;
-	return *out || !id ? ST_OK : stackpool_spell(p, ev, id, out, err);
+	return stackpool_of(p, ev, event_stack_id(ev), out, err);
 }
 
 /* The text that is the string `id` of the current generation, if it was asked for before. */

@@ -90,11 +90,13 @@ HOT enum status calls(struct mapper *m, struct goroutine *g, const struct event 
 		      struct err *err)
 {
 	struct wait *w = &g->wait;
+	uint64_t wanted = -(uint64_t)(g->resident != NULL);
 
 	w->stopped = ev->time;
 	w->id_time = ev->wire_time;
 	g->calling = true;
-	return g->resident ? stackpool_stack(&m->stacks, ev, &w->stack, err) : ST_OK;
+	return stackpool_of(&m->stacks, ev, event_stack_of(ev, EV_GO_SYSCALL_BEGIN) & wanted,
+			    &w->stack, err);
 }
 
 APART enum status call_settle(struct mapper *m, struct goroutine *g, struct err *err)
