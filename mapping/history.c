@@ -6,13 +6,15 @@
 
 enum status history_init(struct history *h, struct err *err)
 {
-	*h = (struct history){ .ring = mem_alloc(MAX_HISTORY * sizeof(*h->ring)) };
-	return h->ring ? ST_OK : err_nomem(err, "the history of goroutines");
+	*h = (struct history){ .ring = mem_alloc(MAX_HISTORY * sizeof(*h->ring)),
+			       .rest = mem_alloc(MAX_HISTORY * sizeof(*h->rest)) };
+	return h->ring && h->rest ? ST_OK : err_nomem(err, "the history of goroutines");
 }
 
 void history_release(struct history *h)
 {
 	mem_free(h->ring);
+	mem_free(h->rest);
 	*h = (struct history){ .n = 0 };
 }
 
@@ -22,7 +24,7 @@ void history_add_long(struct record *r, int64_t ran)
 {
 	*r = (struct record){ .began = ran,
 			      .ready = (uint64_t)RECORD_LOST << RECORD_BACK |
-				       (uint64_t)STOP_PREEMPTED << RECORD_KIND };
+				       (uint64_t)STOP_PREEMPTED << RECORD_KIND | RECORD_ALONE };
 }
 
 /* The record so far before the one of that number; one that is lost, if it is. */
@@ -35,12 +37,10 @@ HOT uint64_t number_of(uint64_t own, uint64_t word)
 	return back ? own - back : 0;
 }
 
-/* NULL: it is not remembered. */
-HOT const struct record *recall(const struct history *h, uint64_t number)
+/* Is it remembered? */
+HOT bool remembers(const struct history *h, uint64_t number)
 {
-	return number && number <= h->n && h->n - number < MAX_HISTORY
-		       ? &h->ring[(number - 1) % MAX_HISTORY]
-		       : NULL;
+	return number && number <= h->n && h->n - number < MAX_HISTORY;
 }
 
 /* Where a walk is, and what it comes to: apart from struct walk, so that it stays in registers. */
@@ -140,11 +140,14 @@ static bool take_stop(struct walk *w, const struct stop *stop, struct step *s, s
 }
 
 /* Back from one record to the next. false: nothing is known before it. */
-HOT bool take_record(struct walk *w, const struct record *r, struct step *s, struct tally *t,
-		     uint64_t *number)
+HOT bool take_record(struct walk *w, struct step *s, struct tally *t, uint64_t *number)
 {
+	const struct history *h = w->history;
+	const struct record *r = &h->ring[(*number - 1) % MAX_HISTORY];
+	const struct record_rest *rest = &h->rest[(*number - 1) % MAX_HISTORY];
 	int64_t began = r->began, ready = began + (int64_t)(r->ready & (RECORD_NS - 1));
-	int64_t ran = ready + (int64_t)(r->ran & (RECORD_NS - 1));
+	int64_t ran =
+		r->ready & RECORD_ALONE ? ready : ready + (int64_t)(rest->ran & (RECORD_NS - 1));
 	unsigned int marks = (unsigned int)(r->ready >> RECORD_KIND), kind = marks & STOP_KINDS;
 
 	/* Nearly all are inside the window: what take() would do, without its bounds. */
@@ -157,15 +160,15 @@ HOT bool take_record(struct walk *w, const struct record *r, struct step *s, str
 		s->runnable += take(s, ready);
 	}
 	if (marks & STOP_WOKEN && w->follow) {
-		go_to(w, s, r->waker);
-		*number = number_of(*number, r->ran);
+		go_to(w, s, rest->waker);
+		*number = number_of(*number, rest->ran);
 		return true;
 	}
 	*number = number_of(*number, r->ready);
 	if (kind == STOP_SYSCALL)
 		s->syscall += take(s, began);
 	if (kind == STOP_WAIT)
-		take_wait(s, t, w->follow, began, ready, (uint8_t)(r->ran >> RECORD_REASON));
+		take_wait(s, t, w->follow, began, ready, (uint8_t)(rest->ran >> RECORD_REASON));
 	return kind != STOP_BIRTH;
 }
 
@@ -193,7 +196,6 @@ enum status history_walk(struct walk *w, uint64_t last, const struct stop *stop,
 			  .since = w->now,
 			  .goroutine = w->goroutine,
 			  .first = w->goroutine };
-	const struct record *r;
 	struct tally t; /* its arrays are filled as they are needed */
 	size_t steps = 0;
 	bool known = true;
@@ -204,8 +206,7 @@ enum status history_walk(struct walk *w, uint64_t last, const struct stop *stop,
 		steps = 1;
 	}
 	for (; known && last && s.now > s.begin && steps < MAX_PATH_STEPS; steps++) {
-		r = recall(w->history, last);
-		known = r && take_record(w, r, &s, &t, &last);
+		known = remembers(w->history, last) && take_record(w, &s, &t, &last);
 	}
 	/* It has not stopped since the capture began. */
 	if (known && !last)

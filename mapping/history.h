@@ -49,17 +49,25 @@ struct track {
  */
 struct record {
 	int64_t began;
-	uint64_t ready; /* 40 bits: ns; 18: back to `previous`; 3: kind */
+	uint64_t ready; /* 40 bits: ns; 18: back to `previous`; 3: kind; 1: it is all there is */
+};
+/*
+ * The rest of one, apart: a call that returned to its proc has none, and of some programs nearly
+ * all stops are such calls.
+ */
+struct record_rest {
 	int64_t waker;
 	uint64_t ran; /* 40 bits: ns; 18: back to `waker_last`; 6: reason */
 };
 #define RECORD_BACK 40 /* the lowest bits of what is no time */
 #define RECORD_KIND 58
 #define RECORD_REASON 58
+#define RECORD_ALONE ((uint64_t)1 << 61) /* no rest: it ran when it was ready, nobody woke it */
 
 struct history {
-	struct record *ring; /* MAX_HISTORY */
-	uint64_t n;	     /* records ever written; they count from 1 */
+	struct record *ring;	  /* MAX_HISTORY */
+	struct record_rest *rest; /* as many */
+	uint64_t n;		  /* records ever written; they count from 1 */
 };
 
 /* Time on a path, or of a waker, by what it went to. */
@@ -113,20 +121,25 @@ static inline void history_add(struct history *h, const struct stop *s, int64_t 
 {
 	uint64_t own = h->n + 1;
 	struct record *r = &h->ring[h->n % MAX_HISTORY];
+	struct record_rest *rest = &h->rest[h->n % MAX_HISTORY];
+	bool alone = s->kind == STOP_SYSCALL && ready == ran;
 	uint64_t waker = s->kind & STOP_WOKEN ? record_back(own, s->waker_last) << RECORD_BACK : 0;
 
 	h->n = own;
 	/* The ring is larger than the caches that are near. */
-	__builtin_prefetch(&h->ring[(own + 16) % MAX_HISTORY], 1, 3);
+	__builtin_prefetch(&h->ring[(own + 32) % MAX_HISTORY], 1, 3);
 	if (UNLIKELY((uint64_t)(ran - s->began) >= RECORD_NS)) {
 		history_add_long(r, ran);
 		return;
 	}
 	r->began = s->began;
 	r->ready = (uint64_t)(ready - s->began) | record_back(own, previous) << RECORD_BACK |
-		   (uint64_t)s->kind << RECORD_KIND;
-	r->waker = s->waker;
-	r->ran = (uint64_t)(ran - ready) | waker | (uint64_t)s->reason << RECORD_REASON;
+		   (uint64_t)s->kind << RECORD_KIND | (alone ? RECORD_ALONE : 0);
+	if (alone)
+		return;
+	__builtin_prefetch(&h->rest[(own + 16) % MAX_HISTORY], 1, 3);
+	rest->waker = s->waker;
+	rest->ran = (uint64_t)(ran - ready) | waker | (uint64_t)s->reason << RECORD_REASON;
 }
 
 /* It stops running (or is first seen not running), or begins to exist. */
