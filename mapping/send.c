@@ -29,6 +29,30 @@ static void fold_longest(struct node *n)
 		n->parent->longest = n->longest;
 }
 
+#define NODES_AHEAD 4u
+#define LINE 64u /* of the cache */
+
+/* What is read next of something that was written long ago. */
+static void fetch(const void *from, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += LINE)
+		__builtin_prefetch((const uint8_t *)from + at);
+}
+
+/* The first time that all nodes are visited: several others follow. */
+static void fold_all(const struct trace *t)
+{
+	for (size_t i = t->n_nodes; i > 0; i--) {
+		struct node *n = t->nodes[i - 1];
+
+		if (i > NODES_AHEAD)
+			fetch(t->nodes[i - 1 - NODES_AHEAD], sizeof(*n));
+		if (n->events)
+			fetch(n->events, FEW_EVENTS * sizeof(*n->events));
+		fold_longest(n);
+	}
+}
+
 /* Which share of such traces is sent: by the longest task and by what was logged. */
 static double share_of(const struct mapper *m, const struct trace *t)
 {
@@ -287,8 +311,7 @@ APART enum status trace_send(struct mapper *m, struct trace *t, struct err *err)
 	t->n_held = 0;
 	for (size_t i = 0; t->stale && i < t->n_nodes; i++)
 		node_identify(m, t->nodes[i]);
-	for (size_t i = t->n_nodes; i > 0; i--)
-		fold_longest(t->nodes[i - 1]);
+	fold_all(t);
 	sample(m, t);
 	st = note_sent(m, t, err);
 	trace_trim(m, t);
