@@ -188,7 +188,7 @@ static void begin_g(const struct order *o, struct order_g *g, int64_t id, enum g
 	g->seq.gen = o->gen;
 }
 
-/* In a place where there was none, or not near. */
+/* The long way: there is none to use again, or its place has one that must become far. */
 APART static struct order_g *add_new_g(struct order *o, int64_t id, enum g_status status,
 				       struct err *err)
 {
@@ -214,7 +214,7 @@ APART struct order_g *add_g(struct order *o, int64_t id, enum g_status status, s
 	g = pool_reuse(&o->g_pool);
 	if (UNLIKELY(!g))
 		return add_new_g(o, id, status, err);
-	/* A few stores: pool_get() calls the C library. */
+	/* A few stores, where pool_get() calls the C library. */
 	for (size_t at = 0; at < o->g_pool.size; at += LINE)
 		memset((uint8_t *)g + at, 0, LINE);
 	begin_g(o, g, id, status);

@@ -34,8 +34,18 @@ void reader_take_notes(struct reader *r, size_t bytes)
 
 void *reader_next_notes(const struct reader *r, size_t *at)
 {
-	struct order_g *g = next_g(&r->order, at);
+	struct order_g *g;
+	size_t alive;
 
+	/* Place 0 is that of the one that is dead for the ordering alone. */
+	if (!*at) {
+		*at = 1;
+		if (r->lost_end)
+			return r->lost_end;
+	}
+	alive = *at - 1;
+	g = next_g(&r->order, &alive);
+	*at = alive + 1;
 	return g ? notes_of(g) : NULL;
 }
 
@@ -279,16 +289,32 @@ COLD static enum status give_up(struct reader *r, size_t i, struct err *err)
 	return ST_OK;
 }
 
+/* The event just taken, or what it means, is handed out to nobody: was a goroutine's end in it? */
+COLD static void *end_in_lost(const struct reader *r)
+{
+	const struct event *first = r->n_pending ? r->pending - 1 : &r->order.ev;
+
+	for (const struct event *e = first; e <= first + r->n_pending; e++)
+		if (e->kind == EVENT_STATE_TRANSITION && e->resource == RESOURCE_GOROUTINE &&
+		    e->to == GO_NOT_EXIST)
+			return e->notes;
+	return NULL;
+}
+
 /* The stream at i went on to its next event, with the given outcome. */
 static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
 {
+	if (st && st != ST_END) {
+		/* As in the reference, the event just taken is lost with the one behind it. */
+		st = give_up(r, i, err);
+		if (st)
+			r->lost_end = end_in_lost(r);
+		return st;
+	}
 	if (!st)
 		frontier_update(&r->frontier, i);
-	else if (st == ST_END)
-		frontier_remove(&r->frontier, i);
 	else
-		/* As in the reference, the event just taken is lost with the one behind it. */
-		return give_up(r, i, err);
+		frontier_remove(&r->frontier, i);
 	choose_top(r);
 	return ST_OK;
 }

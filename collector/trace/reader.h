@@ -45,7 +45,10 @@ void reader_salvage(struct reader *r);
  */
 void reader_take_notes(struct reader *r, size_t bytes);
 
-/* All notes of goroutines that are alive, in no order: start with *at = 0; NULL: no more. */
+/*
+ * All notes of goroutines whose end was not handed out, in no order: start with *at = 0; NULL: no
+ * more.
+ */
 void *reader_next_notes(const struct reader *r, size_t *at);
 
 /* What is known of the generation that is cut, up to the last event handed out. */

@@ -42,6 +42,7 @@ struct reader {
 	unsigned int n_pending;
 	enum phase phase;
 	struct err failure; /* in phase FAILED */
+	void *lost_end;	    /* notes of a goroutine whose end was lost with the failure, or NULL */
 	struct event extra; /* the sync event or CPU sample handed out last */
 	struct salvage salvage;
 };

@@ -80,12 +80,41 @@ static void check_salvage(const struct reader *r, const struct event *ev, struct
 		die("a salvaged generation that is none");
 }
 
+/* What a goroutine's notes say: it is alive, by the events that came. */
+struct note {
+	bool alive;
+};
+
+static void take_note(const struct event *ev, size_t *alive)
+{
+	struct note *note = ev->notes;
+	bool is_alive = ev->to != GO_NOT_EXIST;
+
+	if (ev->kind != EVENT_STATE_TRANSITION || ev->resource != RESOURCE_GOROUTINE)
+		return;
+	*alive += (size_t)is_alive - note->alive;
+	note->alive = is_alive;
+}
+
+/* Those that are alive are found, also if the reading ended with an error. */
+static void check_notes(const struct reader *r, size_t alive)
+{
+	const struct note *note;
+	size_t found = 0;
+
+	for (size_t at = 0; (note = reader_next_notes(r, &at));)
+		found += note->alive;
+	if (found != alive)
+		die("%zu of %zu goroutines have notes", found, alive);
+}
+
 static struct reading read_all(struct byte_source source, bool salvage, struct buf *text)
 {
 	struct reading got = { .err = ERR_INIT };
 	struct reader *r = reader_open(source, &got.err);
 	const struct event *ev;
 	struct follow f;
+	size_t alive = 0;
 
 	if (!r) {
 		got.end = got.err.code;
@@ -94,6 +123,7 @@ static struct reading read_all(struct byte_source source, bool salvage, struct b
 	}
 	if (salvage)
 		reader_salvage(r);
+	reader_take_notes(r, sizeof(struct note));
 	follow_init(&f);
 	while (!(got.end = reader_next(r, &ev, &got.err))) {
 		const char *wrong = follow_event(&f, ev);
@@ -103,6 +133,7 @@ static struct reading read_all(struct byte_source source, bool salvage, struct b
 			    (long long)ev->time, wrong);
 		got.n_events++;
 		check_salvage(r, ev, &got);
+		take_note(ev, &alive);
 		if (text)
 			text_event(text, ev, NULL);
 	}
@@ -111,6 +142,7 @@ static struct reading read_all(struct byte_source source, bool salvage, struct b
 	if (got.salvaged && got.end == ST_END)
 		die("a trace that was cut, and no error");
 	check_final(r, &got);
+	check_notes(r, alive);
 	got.n_generations = reader_generations(r);
 	got.n_late = f.n_late;
 	follow_release(&f);
