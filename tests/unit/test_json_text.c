@@ -5,7 +5,7 @@
 #include "tests/support/support.h"
 #include "tests/unit/suites.h"
 
-#define MAX_LEN 40u
+#define MAX_LEN ((size_t)40)
 
 /* What RFC 8259 section 7 says, byte by byte. */
 static void spell(struct buf *b, struct slice s)
