@@ -31,6 +31,8 @@ struct order_m; /* the ordering's state of the thread */
 	X(GO_SYSCALL_END, on_syscall_end)                                                          \
 	X(GC_SWEEP_BEGIN, on_sweep_begin)                                                          \
 	X(GC_SWEEP_END, on_sweep_end)                                                              \
+	X(GC_MARK_ASSIST_BEGIN, on_go_range_begin)                                                 \
+	X(GC_MARK_ASSIST_END, on_go_range_end)                                                     \
 	X(HEAP_ALLOC, on_heap_metric)                                                              \
 	X(USER_TASK_BEGIN, on_task_begin)                                                          \
 	X(USER_TASK_END, on_task_end)                                                              \
