@@ -13,6 +13,9 @@
 
 #include "base/err.h"
 
+/* Bytes of a line of the cache, on what we run on. */
+#define CACHE_LINE ((size_t)64)
+
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);
 void *mem_realloc(void *p, size_t size);

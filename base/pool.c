@@ -6,7 +6,6 @@
 #include "base/mem.h"
 
 #define BLOCK_OBJECTS 64u
-#define LINE_BYTES 64u /* of a cache: a block begins with one, so objects of whole lines do */
 #define MAX_BLOCKS(p) ((p)->max / BLOCK_OBJECTS + 1)
 
 void pool_init(struct pool *p, size_t size, size_t max, const char *what)
@@ -25,11 +24,12 @@ void pool_release(struct pool *p)
 	pool_init(p, p->size, p->max, p->what);
 }
 
+/* The first begins with a line of the cache, so all do that have whole lines. */
 static void *object_at(const struct pool *p, size_t block, size_t i)
 {
 	uintptr_t start = (uintptr_t)p->blocks[block];
 
-	return (char *)p->blocks[block] + (-start % LINE_BYTES) + i * p->size;
+	return (char *)p->blocks[block] + (-start % CACHE_LINE) + i * p->size;
 }
 
 static enum status add_block(struct pool *p, struct err *err)
@@ -40,7 +40,7 @@ static enum status add_block(struct pool *p, struct err *err)
 
 	if (st)
 		return st;
-	block = mem_alloc(BLOCK_OBJECTS * p->size + LINE_BYTES);
+	block = mem_alloc(BLOCK_OBJECTS * p->size + CACHE_LINE);
 	if (!block)
 		return err_nomem(err, p->what);
 	p->blocks[p->n_blocks++] = block;

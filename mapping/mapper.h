@@ -95,7 +95,7 @@ MUST_CHECK enum status mapper_feed(struct mapper *m, const struct event *ev, str
 /* The same of an event of that wire type, which the caller knows when it is compiled. */
 MUST_CHECK enum status mapper_feed_type(struct mapper *m, const struct event *ev, unsigned int type,
 					struct err *err);
-/* Fed so far. */
+/* Events fed so far. */
 uint64_t mapper_events(const struct mapper *m);
 /* The capture's span says that the trace was damaged, and this of how. Copied. */
 void mapper_tell_damage(struct mapper *m, const char *why);

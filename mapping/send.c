@@ -30,12 +30,11 @@ static void fold_longest(struct node *n)
 }
 
 #define NODES_AHEAD 4u
-#define LINE 64u /* of the cache */
 
 /* What is read next of something that was written long ago. */
 static void fetch(const void *from, size_t bytes)
 {
-	for (size_t at = 0; at < bytes; at += LINE)
+	for (size_t at = 0; at < bytes; at += CACHE_LINE)
 		__builtin_prefetch((const uint8_t *)from + at);
 }
 

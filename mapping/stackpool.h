@@ -22,7 +22,7 @@
 
 struct stackpool {
 	struct map by_id; /* of the current generation: stack id -> struct pooled */
-	const struct pooled *low[POOL_LOW_IDS]; /* the same of low ids */
+	const struct pooled *low[POOL_LOW_IDS]; /* the same of low ids; 0 is no stack: NULL */
 	struct map by_hash;			/* text hash -> struct pooled */
 	struct buf scratch;
 	size_t max_text;   /* bytes of one stack's text */

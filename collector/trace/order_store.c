@@ -3,8 +3,6 @@
 #include "base/mem.h"
 #include "collector/trace/order_state.h"
 
-#define LINE 64u /* of the cache */
-
 void name_release(struct name *n)
 {
 	if (n->kept)
@@ -39,7 +37,7 @@ void order_init(struct order *o)
 void order_take_notes(struct order *o, size_t bytes)
 {
 	/* Whole lines of the cache. */
-	size_t size = (sizeof(struct order_g) + bytes + LINE - 1) / LINE * LINE;
+	size_t size = (sizeof(struct order_g) + bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 
 	pool_init(&o->g_pool, size, MAX_GOROUTINES, "goroutines");
 }
@@ -215,8 +213,8 @@ APART struct order_g *add_g(struct order *o, int64_t id, enum g_status status, s
 	if (UNLIKELY(!g))
 		return add_new_g(o, id, status, err);
 	/* A few stores, where pool_get() calls the C library. */
-	for (size_t at = 0; at < o->g_pool.size; at += LINE)
-		memset((uint8_t *)g + at, 0, LINE);
+	for (size_t at = 0; at < o->g_pool.size; at += CACHE_LINE)
+		memset((uint8_t *)g + at, 0, CACHE_LINE);
 	begin_g(o, g, id, status);
 	*place = g;
 	return g;

@@ -289,11 +289,9 @@ COLD static enum status give_up(struct reader *r, size_t i, struct err *err)
 	return ST_OK;
 }
 
-/* The event just taken, or what it means, is handed out to nobody: was a goroutine's end in it? */
-COLD static void *end_in_lost(const struct reader *r)
+/* Was a goroutine's end in an event that nobody gets, or in those pending behind it? Its notes. */
+COLD static void *end_in(const struct reader *r, const struct event *first)
 {
-	const struct event *first = r->n_pending ? r->pending - 1 : &r->order.ev;
-
 	for (const struct event *e = first; e <= first + r->n_pending; e++)
 		if (e->kind == EVENT_STATE_TRANSITION && e->resource == RESOURCE_GOROUTINE &&
 		    e->to == GO_NOT_EXIST)
@@ -301,14 +299,15 @@ COLD static void *end_in_lost(const struct reader *r)
 	return NULL;
 }
 
-/* The stream at i went on to its next event, with the given outcome. */
-static enum status went_on(struct reader *r, size_t i, enum status st, struct err *err)
+/* The stream at i gave the event `taken` and went on to its next one, with the given outcome. */
+static enum status went_on(struct reader *r, size_t i, const struct event *taken, enum status st,
+			   struct err *err)
 {
 	if (st && st != ST_END) {
 		/* As in the reference, the event just taken is lost with the one behind it. */
 		st = give_up(r, i, err);
 		if (st)
-			r->lost_end = end_in_lost(r);
+			r->lost_end = end_in(r, taken);
 		return st;
 	}
 	if (!st)
@@ -338,7 +337,7 @@ COLD static enum status took(struct reader *r, size_t i, enum advance a, struct 
 		*e = r->pending++;
 		r->n_pending--;
 	}
-	return went_on(r, i, stream_next(s, err), err);
+	return went_on(r, i, *e, stream_next(s, err), err);
 }
 
 /*
@@ -438,12 +437,12 @@ APART enum status reader_seldom(struct reader *r, const struct event **ev, struc
 	if (UNLIKELY(a != ADVANCED))
 		return reader_otherwise(r, a, ev, err);
 	*ev = stamp(r, order_event(&r->order));
-	return went_on(r, 0, stream_next(s, err), err);
+	return went_on(r, 0, *ev, stream_next(s, err), err);
 }
 
 APART enum status reader_next_slowly(struct reader *r, struct err *err)
 {
-	return went_on(r, 0, stream_next(r->top, err), err);
+	return went_on(r, 0, order_event(&r->order), stream_next(r->top, err), err);
 }
 
 static enum status hand_over(void *to, const struct event *ev, unsigned int type, struct err *err)

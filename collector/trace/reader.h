@@ -47,7 +47,7 @@ void reader_take_notes(struct reader *r, size_t bytes);
 
 /*
  * All notes of goroutines whose end was not handed out, in no order: start with *at = 0; NULL: no
- * more.
+ * more. Only if notes are taken.
  */
 void *reader_next_notes(const struct reader *r, size_t *at);
 
